@@ -1,0 +1,245 @@
+"""What the tail costs: the formulas of Feldman 2020, sections 2 and 4, for uniform labels.
+
+Everything here is one weighted sum over the prior,
+
+    S_j = sum over x of E[ D(x)^(l + j) (1 - D(x))^(n - l) ],    j = 0, 1,
+
+computed in blocks and in log space: tau_l = S_1 / S_0, and binomial(n, l) S_0 elements are expected to occur
+exactly l times in a sample of size n.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import betaln
+
+from longtail import _checks
+from longtail._checks import Reading
+from longtail.priors import FrequencyPrior
+
+
+def _sums(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[float, float, float]:
+    """Return (s, S_0, S_1), the sums above divided by exp(s): a streaming log-sum-exp over the prior."""
+    if not isinstance(prior, FrequencyPrior):
+        raise TypeError(f"prior must be a FrequencyPrior, got {prior!r:.80}")
+    scale, s0, s1 = -math.inf, 0.0, 0.0
+    for odds, weights in prior.odds(reading):
+        if l and odds[-1] == 0:  # values of zero are never seen
+            odds, weights = odds[odds > 0], weights[odds > 0]
+        if not odds.size:
+            continue
+        with np.errstate(under="ignore"):  # a term of exp(-800) beside a largest term of 1 is meant to vanish
+            exponents = -n * np.log1p(odds)
+            if l:
+                exponents += l * np.log(odds)
+            largest = max(scale, float(exponents.max()))
+            terms = weights * np.exp(exponents - largest)
+            old = math.exp(scale - largest)
+            s0 = s0 * old + float(terms.sum())
+            s1 = s1 * old + float((terms * (odds / (1 + odds))).sum())
+        scale = largest
+    return scale, s0, s1
+
+
+def _sample_size(n: int, l: int = 0) -> tuple[int, int]:
+    n, l = _checks.whole("n", n, 1), _checks.whole("l", l)
+    if l > n:
+        raise ValueError(f"l must be at most n = {n}, got {l}")
+    return n, l
+
+
+def _log_binomial(n: int, l: int) -> float:
+    if min(l, n - l) <= 1000:
+        return math.log(math.comb(n, l))
+    return -math.log(n + 1) - float(betaln(n - l + 1, l + 1))
+
+
+def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -> float:
+    """Expected frequency of an element that occurs exactly `l` times among `n` draws.
+
+    Feldman 2020, Lemma 2.1; an identity, tau_l = E[D(x) | x occurs l times], by Bayes' rule.
+    ``tau(prior, n)`` is tau_1, the price of leaving one singleton unfitted.
+
+    Parameters
+    ----------
+    prior
+        The frequency prior.
+    n
+        Sample size, at least 1.
+    l
+        Number of occurrences, 0 <= l <= n.
+    reading
+        ``"fixed"`` or ``"iid"``, see `FrequencyPrior`.
+
+    Returns
+    -------
+    float
+        A frequency in [0, 1], right to 12 digits in the fixed reading and to 8 in the iid one.  Where the
+        event has probability zero because one element holds all the mass, its frequency 1 comes back.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of the kind or in the range named above.
+
+    Examples
+    --------
+    >>> n = 50_000
+    >>> round(n * tau(FrequencyPrior.zipf(n), n), 6)
+    0.471676
+    """
+    n, l = _sample_size(n, l)
+    _, s0, s1 = _sums(prior, n, l, reading)
+    return s1 / s0
+
+
+def expected_count(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fixed") -> float:
+    """Expected number of elements that occur exactly `l` times in a sample of size `n`: E[Phi_l].
+
+    Examples
+    --------
+    >>> round(expected_count(FrequencyPrior.uniform(2), n=2, l=1), 9)
+    1.0
+    """
+    n, l = _sample_size(n, l)
+    scale, s0, _ = _sums(prior, n, l, reading)
+    return s0 * math.exp(scale + _log_binomial(n, l))
+
+
+def mass_seen(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fixed") -> float:
+    """Expected mass of the elements that occur exactly `l` times: tau_l E[Phi_l].
+
+    ``l=0`` is the unseen mass, ``l=1`` the mass of the singletons; `longtail.goodturing.mass_seen` estimates
+    the same from counts alone.
+
+    Examples
+    --------
+    >>> n = 50_000
+    >>> round(mass_seen(FrequencyPrior.zipf(n), n, 0), 6)
+    0.170395
+    """
+    n, l = _sample_size(n, l)
+    scale, _, s1 = _sums(prior, n, l, reading)
+    return s1 * math.exp(scale + _log_binomial(n, l))
+
+
+def singleton_fraction(prior: FrequencyPrior, n: int, reading: Reading = "fixed") -> float:
+    """Expected share of the sample that was seen once: E[Phi_1] / n.
+
+    Examples
+    --------
+    >>> n = 50_000
+    >>> round(singleton_fraction(FrequencyPrior.zipf(n), n), 6)
+    0.170396
+    """
+    n, _ = _sample_size(n)
+    return expected_count(prior, n, 1, reading) / n
+
+
+def optimal_error(prior: FrequencyPrior, n: int, classes: int, reading: Reading = "fixed") -> float:
+    """Smallest expected error of any learner under uniform labels: the unseen mass times 1 - 1/classes.
+
+    Attained by memorizing every label and guessing on what was not seen (Feldman 2020, section 2.3).
+
+    Examples
+    --------
+    >>> n = 50_000
+    >>> round(optimal_error(FrequencyPrior.zipf(n), n, classes=10), 6)
+    0.153355
+    """
+    return mass_seen(prior, n, 0, reading) * (1 - 1 / _checks.whole("classes", classes, 2))
+
+
+def price_of_not_fitting(prior: FrequencyPrior, n: int, classes: int, reading: Reading = "fixed") -> float:
+    """Excess error of a learner that guesses on every singleton: tau_1 E[Phi_1] (1 - 1/classes).
+
+    From Theorem 2.3 of Feldman 2020, with equality for the learner that fits everything else: at least this
+    much error above `optimal_error`.
+
+    Examples
+    --------
+    >>> n = 50_000
+    >>> round(price_of_not_fitting(FrequencyPrior.zipf(n), n, classes=10), 6)
+    0.072335
+    """
+    return price_of_limit(prior, n, classes, 0.0, reading)
+
+
+def price_of_limit(
+    prior: FrequencyPrior, n: int, classes: int, gamma: float, reading: Reading = "fixed"
+) -> float:
+    """Least excess error of a gamma-memorization-limited learner.
+
+    It is tau_1 E[Phi_1] max(0, 1 - 1/classes - gamma), a lower bound on the excess error (Feldman 2020,
+    section 4.2), attained for uniform labels.
+
+    Parameters
+    ----------
+    prior, n, reading
+        As in `tau`.
+    classes
+        Number of equally likely labels, at least 2.
+    gamma
+        Largest memorization score allowed, in [0, 1].
+
+    Examples
+    --------
+    >>> round(price_of_limit(FrequencyPrior.zipf(5_000), 50_000, classes=10, gamma=0.5), 3)
+    0.015
+    """
+    fit = 1 / _checks.whole("classes", classes, 2) + _checks.real("gamma", gamma, 0, 1)
+    return _price_at_fit(prior, n, fit, reading)
+
+
+def price_of_privacy(
+    prior: FrequencyPrior,
+    n: int,
+    classes: int,
+    epsilon: float,
+    delta: float = 0.0,
+    tight: bool = True,
+    reading: Reading = "fixed",
+) -> float:
+    """Least excess error of (epsilon, delta)-label-private prediction: tau_1 E[Phi_1] (1 - fit).
+
+    A lower bound on the excess error.  `fit` bounds the chance that a private prediction on a singleton is
+    its label.  For m classes Feldman 2020, Theorem 4.8, gives min(1, e^epsilon / m + delta); the tight bound
+    is (e^epsilon + (m - 1) delta) / (e^epsilon + m - 1), attained by randomized response at delta = 0.
+
+    Parameters
+    ----------
+    prior, n, reading
+        As in `tau`.
+    classes
+        Number m of equally likely labels, at least 2.
+    epsilon
+        Privacy parameter, non-negative; infinity means no privacy and no price.
+    delta
+        In [0, 1].
+    tight
+        The tight bound (default) or the paper's.
+
+    Examples
+    --------
+    At epsilon = ln 6 the price is one and a half times the paper's:
+
+    >>> zipf = FrequencyPrior.zipf(5_000)
+    >>> tight, paper = (price_of_privacy(zipf, 10_000, 10, math.log(6), tight=t) for t in (True, False))
+    >>> round(tight / paper, 9)
+    1.5
+    """
+    m = _checks.whole("classes", classes, 2)
+    shrink = math.exp(-_checks.real("epsilon", epsilon, 0))  # e^-epsilon does not overflow
+    delta = _checks.real("delta", delta, 0, 1)
+    if tight:
+        fit = (1 + (m - 1) * delta * shrink) / (1 + (m - 1) * shrink)
+    else:
+        fit = 1.0 if shrink * m <= 1 else 1 / (shrink * m) + delta
+    return _price_at_fit(prior, n, fit, reading)
+
+
+def _price_at_fit(prior: FrequencyPrior, n: int, fit: float, reading: Reading) -> float:
+    """Mass of the singletons times the chance that one of them is predicted wrongly."""
+    return mass_seen(prior, n, 1, reading) * max(0.0, 1 - fit)

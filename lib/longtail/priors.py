@@ -1,0 +1,268 @@
+"""Frequency priors: how common the elements of an unstructured domain are (Feldman 2020, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from longtail import _checks
+from longtail._checks import Reading, Seed
+from longtail.normaliser import Measure, compress, law_of_sum
+
+Array = NDArray[np.float64]
+
+BLOCK = 1 << 14  # elements worked on at once: a few arrays of this size stay in the cache
+TINY = 1e-300  # named priors do not fall below this share of their largest value
+HUGE = 1e300  # odds of an element that holds all the mass
+
+
+class FrequencyPrior:
+    """A list of N non-negative values from which the frequencies of N elements are made.
+
+    Two readings of the list are in use.  *Fixed*: the frequencies are the values divided by their sum, in
+    random order.  *iid*: every element draws its value from the list, with replacement, and the frequencies
+    are the draws divided by their sum.
+
+    Parameters
+    ----------
+    values
+        Non-negative, finite, not all zero, in any unit and order.
+    multiplicities
+        How often each value stands in the list (default: once).
+
+    Attributes
+    ----------
+    values : ndarray, shape (k,)
+        The values, largest first.
+    multiplicities : ndarray of int64, shape (k,)
+        How often each of them stands in the list.
+    N : int
+        Length of the list: the size of the domain.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite, if all are zero, or if a multiplicity is below 1 or not whole.
+
+    Examples
+    --------
+    >>> FrequencyPrior([3, 1], multiplicities=[1, 2]).frequencies
+    array([0.6, 0.2])
+    """
+
+    def __init__(self, values: ArrayLike, multiplicities: ArrayLike | None = None) -> None:
+        array = _checks.vector("values", values)
+        if not array.any():
+            raise ValueError(f"values must not all be zero, got {array.size} zeros")
+        if multiplicities is None:
+            self.values = -np.sort(-array)
+            self.multiplicities = np.broadcast_to(np.int64(1), array.shape)
+        else:
+            times = _checks.counts("multiplicities", multiplicities)
+            if times.shape != array.shape or times.min() < 1:
+                raise ValueError(f"multiplicities must be {array.size} whole numbers >= 1, got {times!r}")
+            order = np.argsort(-array, kind="stable")
+            self.values, self.multiplicities = array[order], times[order]
+            self.multiplicities.flags.writeable = False
+        self.values.flags.writeable = False
+        self.N = sum(self.multiplicities.tolist()) if multiplicities is not None else array.size
+        # Scaling by a power of two is exact and keeps sums of values near the largest float finite.
+        self._exponent = -int(np.frexp(self.values[0])[1])
+        scaled = np.ldexp(self.values, self._exponent)
+        # The rest beside the largest element is summed, not subtracted: it may be 1e-12 of the whole.
+        self._rest = float((scaled[1:] * self.multiplicities[1:]).sum())
+        self._rest += float(scaled[0] * (self.multiplicities[0] - 1))
+        self._total = self._rest + float(scaled[0])
+
+    def __repr__(self) -> str:
+        return f"FrequencyPrior(N={self.N}, values from {self.values[0]:.6g} down to {self.values[-1]:.6g})"
+
+    @property
+    def frequencies(self) -> Array:
+        """Frequencies in the fixed reading, one for each entry of `values`, shape (k,)."""
+        return np.ldexp(self.values, self._exponent) / self._total
+
+    # -- named priors ---------------------------------------------------------------------------------
+
+    @classmethod
+    def zipf(cls, N: int, exponent: float = 1.0) -> FrequencyPrior:
+        """Values ``1 / i**exponent`` for i = 1..N, the archetype of a long tail.
+
+        Examples
+        --------
+        >>> FrequencyPrior.zipf(3).frequencies.round(4)
+        array([0.5455, 0.2727, 0.1818])
+        """
+        ranks = np.arange(1, _checks.whole("N", N, 1) + 1, dtype=np.float64)
+        return cls._floored(-_checks.real("exponent", exponent, 0, 1e6) * np.log(ranks))
+
+    @classmethod
+    def uniform(cls, N: int) -> FrequencyPrior:
+        """N equal values: no tail, the sample teaches nothing about frequencies."""
+        return cls([1.0], [_checks.whole("N", N, 1)])
+
+    @classmethod
+    def geometric(cls, N: int, ratio: float = 0.5) -> FrequencyPrior:
+        """Values ``ratio**i`` for i = 1..N, 0 < ratio <= 1: a tail too short to matter."""
+        if _checks.real("ratio", ratio, 0, 1) == 0:
+            raise ValueError("ratio must lie in (0, 1], got 0")
+        return cls._floored(np.arange(1, _checks.whole("N", N, 1) + 1) * np.log(ratio))
+
+    @classmethod
+    def lognormal(cls, N: int, sigma: float = 1.0) -> FrequencyPrior:
+        """The N mid-quantiles of a log-normal law; `sigma` is the standard deviation of the logarithm."""
+        quantiles = ndtri(_mid_quantiles(N))
+        return cls._floored(_checks.real("sigma", sigma, 0, 1e6) * quantiles)
+
+    @classmethod
+    def pareto(cls, N: int, shape: float = 1.0) -> FrequencyPrior:
+        """The N mid-quantiles of a Pareto law whose survival function falls like ``x**-shape``, shape > 0."""
+        if _checks.real("shape", shape, 0, 1e6) == 0:
+            raise ValueError("shape must be positive, got 0")
+        return cls._floored(-np.log(_mid_quantiles(N)) / shape)
+
+    @classmethod
+    def two_point(cls, n: int, atypical: float = 0.5) -> FrequencyPrior:
+        """Atypical elements of frequency 1/n beside outliers of frequency 1/n².
+
+        In a sample of size n both kinds look alike, nearly all of them are seen once or never, but an
+        atypical singleton is worth 1/n and an outlier 1/n².
+
+        Parameters
+        ----------
+        n
+            The sample size in whose eyes the two look alike, at least 2.
+        atypical
+            Mass of the atypical elements; the outliers hold the rest.  Strictly between 0 and 1, and such
+            that both kinds have at least one member.
+
+        Examples
+        --------
+        >>> FrequencyPrior.two_point(1000).multiplicities
+        array([   500, 500000])
+        """
+        n, mass = _checks.whole("n", n, 2), _checks.real("atypical", atypical, 0, 1)
+        members = [round(mass * n), round((1 - mass) * n**2)]
+        if min(members) < 1:
+            raise ValueError(f"atypical must leave at least one element of each kind, got {atypical}")
+        return cls([1 / n, 1 / n**2], members)
+
+    @classmethod
+    def from_counts(cls, counts: ArrayLike) -> FrequencyPrior:
+        """The empirical prior of real counts: one value for each subpopulation, zeros allowed.
+
+        Examples
+        --------
+        >>> FrequencyPrior.from_counts([5, 1, 1, 3]).multiplicities
+        array([1, 1, 2])
+        """
+        values, times = np.unique(_checks.counts("counts", counts), return_counts=True)
+        return cls(values, times)
+
+    @classmethod
+    def _floored(cls, logs: Array) -> FrequencyPrior:
+        return cls(np.exp(np.maximum(logs - logs.max(), np.log(TINY))))
+
+    # -- the marginal law of one frequency --------------------------------------------------------------
+
+    def odds(self, reading: Reading = "fixed") -> Iterator[Measure]:
+        """Blocks of the marginal law of one frequency, in odds ``D(x) / (1 - D(x))``.
+
+        Odds keep 1 - D(x) accurate for an element that holds nearly all the mass.
+
+        Yields
+        ------
+        odds, weights
+            Arrays of one shape (at most 2**14,); the weights of all blocks sum to N.
+        """
+        if _checks.reading(reading) == "iid":
+            yield from self._iid_odds
+            return
+        for start in range(0, self.values.size, BLOCK):
+            scaled = np.ldexp(self.values[start : start + BLOCK], self._exponent)
+            others = self._total - scaled
+            if start == 0:
+                others[0] = max(self._rest, scaled[0] / HUGE)
+            yield scaled / others, self.multiplicities[start : start + BLOCK].astype(np.float64)
+
+    @cached_property
+    def normaliser(self) -> Measure:
+        """Law of the sum of the other N - 1 values in the iid reading (values scaled to a maximum near 1)."""
+        if self.N == 1:
+            raise ValueError("reading='iid' needs N >= 2 for a sum of others, got N = 1")
+        return law_of_sum(self._single, self.N - 1)
+
+    @property
+    def _single(self) -> Measure:
+        if self.values[-1] == 0:
+            raise ValueError(
+                "values must be positive for reading='iid' (a draw of all zeros has no sum), got 0"
+            )
+        return np.ldexp(self.values, self._exponent), self.multiplicities / self.N
+
+    @cached_property
+    def _iid_odds(self) -> list[Measure]:
+        if self.N == 1:
+            return list(self.odds("fixed"))
+        (values, p), (sums, q) = compress(*self._single), self.normaliser
+        odds, weights = np.divide.outer(values, sums).ravel(), self.N * np.multiply.outer(p, q).ravel()
+        return [(odds[i : i + BLOCK], weights[i : i + BLOCK]) for i in range(0, odds.size, BLOCK)]
+
+    def weight(self, low: float, high: float, reading: Reading = "fixed") -> float:
+        """Expected mass of the elements whose frequency lies in ``[low, high]`` (Feldman 2020, section 2.2).
+
+        Parameters
+        ----------
+        low, high
+            Ends of the interval, ``0 <= low <= high``, both included.
+        reading
+            In the iid reading the answer is right up to about one element's mass at the ends.
+
+        Examples
+        --------
+        >>> round(FrequencyPrior.zipf(3).weight(0.2, 1), 4)
+        0.8182
+        """
+        low = _checks.real("low", low, 0)
+        high = _checks.real("high", high, low)
+
+        def inside(alpha: Array) -> float:
+            return float(np.where((low <= alpha) & (alpha <= high), alpha, 0) @ self.multiplicities)
+
+        if _checks.reading(reading) == "fixed" or self.N == 1:
+            return inside(self.frequencies)
+        values, _ = self._single
+        return float(
+            sum(q * inside(values / (values + rest)) for rest, q in zip(*self.normaliser, strict=True))
+        )
+
+    def sample(self, seed: Seed = None, reading: Reading = "fixed") -> Array:
+        """Draw the frequencies D of all N elements.
+
+        Parameters
+        ----------
+        seed
+            A seed or a `numpy.random.Generator`.
+        reading
+            ``"fixed"`` shuffles the list, ``"iid"`` draws from it with replacement.
+
+        Returns
+        -------
+        ndarray, shape (N,)
+            Frequencies that sum to one.
+        """
+        rng = np.random.default_rng(seed)
+        if _checks.reading(reading) == "fixed":
+            return rng.permutation(np.repeat(self.frequencies, self.multiplicities))
+        values, p = self._single
+        draws = rng.choice(values, size=self.N, p=p)
+        return np.asarray(draws / draws.sum())
+
+
+def _mid_quantiles(N: int) -> Array:
+    size = _checks.whole("N", N, 1)
+    return (np.arange(size, dtype=np.float64) + 0.5) / size

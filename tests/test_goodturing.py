@@ -1,0 +1,100 @@
+"""Prior-free estimates: exact values, standard errors against simulation, coverage of the intervals."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from longtail import FrequencyPrior, expected_count, goodturing
+from longtail import mass_seen as expected_mass
+
+ZIPF = FrequencyPrior.zipf(2000)
+
+
+def test_values_on_paper():
+    counts = [5, 3, 2, 2, 1, 1, 1, 0]
+    assert list(goodturing.occurrences(counts)) == [1, 3, 2, 1, 0, 1]
+    assert goodturing.mass_seen(counts, 0).value == pytest.approx(3 / 15)
+    assert goodturing.mass_seen(counts, 1).value == pytest.approx(4 / 15)
+    assert goodturing.mass_seen(counts, 2).value == pytest.approx(3 / 15)
+    assert goodturing.mass_seen(counts, 100).value == 0
+    assert goodturing.tau(counts, 1) == pytest.approx(4 / 45)
+    assert math.isnan(goodturing.tau(counts, 4))
+
+
+def test_esty_1983_for_the_unseen_mass():
+    counts = np.repeat([1, 2, 7], [40, 11, 9])
+    n, once, twice = counts.sum(), 40, 11
+    se = goodturing.mass_seen(counts, 0).se
+    assert se == pytest.approx(np.sqrt(once * (1 - once / n) + 2 * twice) / n, rel=1e-14)
+
+
+@pytest.mark.parametrize("l", [0, 1, 2])
+def test_bias_and_standard_error_against_simulation(l):
+    """The estimate minus the true mass in the same sample has mean O(1/n) and the stated spread."""
+    n, runs, rng, D = 2000, 3000, np.random.default_rng(0), ZIPF.frequencies
+    gaps, ses = [], []
+    for _ in range(runs):
+        counts = rng.multinomial(n, D)
+        estimate = goodturing.mass_seen(counts, l)
+        gaps.append(estimate.value - D[counts == l].sum())
+        ses.append(estimate.se)
+    spread = np.std(gaps, ddof=1)
+    # The identity holds between n and n + 1 draws; plugging in n costs a bias below (l + 2) / n.
+    bias = expected_count(ZIPF, n, l + 1) * (l + 1) / n - expected_mass(ZIPF, n, l)
+    assert np.mean(gaps) == pytest.approx(bias, abs=4 * spread / np.sqrt(runs))
+    assert abs(bias) < (l + 2) / n
+    assert spread == pytest.approx(np.sqrt(np.mean(np.square(ses))), rel=4 / np.sqrt(2 * runs))
+
+
+@pytest.mark.parametrize(
+    ("prior", "n"),
+    [
+        (ZIPF, 2000),
+        (FrequencyPrior.zipf(2000), 100),
+        (FrequencyPrior.uniform(500), 200),
+        (FrequencyPrior.zipf(50), 400),
+    ],
+    ids=["zipf", "small sample", "uniform", "nearly all seen"],
+)
+@pytest.mark.parametrize("l", [0, 1])
+def test_coverage_of_the_intervals(prior, n, l):
+    """95 % intervals hold the true mass in at least 93 % of the samples; they are conservative, not lucky."""
+    runs, rng, D = 2000, np.random.default_rng(1), np.repeat(prior.frequencies, prior.multiplicities)
+    covered = 0
+    for counts in rng.multinomial(n, D, size=runs):
+        low, high = goodturing.mass_seen(counts, l).interval()
+        covered += low <= D[counts == l].sum() <= high
+    se = np.sqrt(0.05 * 0.95 / runs)
+    assert covered / runs > 0.95 - 4 * se
+
+
+def test_interval_when_nothing_was_seen_twice():
+    interval = goodturing.mass_seen(np.ones(100, int), 1).interval()
+    assert interval.low == 0
+    assert 0.02 < interval.high < 0.2
+    assert goodturing.mass_seen([5, 5], 0).interval().high < 1
+
+
+def test_interval_narrows_with_the_level():
+    estimate = goodturing.mass_seen(np.repeat([1, 2, 3], 1000), 1)
+    widths = [high - low for low, high in (estimate.interval(p) for p in (0.5, 0.9, 0.99))]
+    assert all(a < b for a, b in itertools.pairwise(widths))
+    low, high = estimate.interval()
+    assert high - low == pytest.approx(2 * 1.96 * estimate.se, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: goodturing.mass_seen([], 0), "counts must be a non-empty"),
+        (lambda: goodturing.mass_seen([0, 0], 0), "counts must not all be zero"),
+        (lambda: goodturing.mass_seen([1.5], 0), r"counts must be whole numbers, got 1\.5"),
+        (lambda: goodturing.mass_seen([1], -1), "l must be at least 0, got -1"),
+        (lambda: goodturing.tau([1], 0), "l must be at least 1, got 0"),
+        (lambda: goodturing.mass_seen([1], 0).interval(95), r"level must lie in \[0, 1\], got 95"),
+    ],
+)
+def test_bad_arguments_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

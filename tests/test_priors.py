@@ -1,0 +1,245 @@
+"""Frequency priors: their lists, their two readings, and the law of the normaliser."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from longtail import FrequencyPrior, expected_count, normaliser, tau
+from longtail.normaliser import ORDER, compress, convolve, gauss_rule, law_of_sum
+from longtail.worlds import enumerate_outcomes
+
+NAMED = {
+    "zipf": FrequencyPrior.zipf(1000),
+    "zipf, exponent 2": FrequencyPrior.zipf(1000, 2),
+    "uniform": FrequencyPrior.uniform(1000),
+    "geometric": FrequencyPrior.geometric(60, 0.8),
+    "lognormal": FrequencyPrior.lognormal(1000, 2),
+    "pareto": FrequencyPrior.pareto(1000, 1.5),
+    "two-point": FrequencyPrior.two_point(100),
+    "counts": FrequencyPrior.from_counts([7, 1, 1, 1, 2, 30]),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_frequencies_sum_to_one_largest_first(name):
+    prior = NAMED[name]
+    assert prior.frequencies @ prior.multiplicities == pytest.approx(1, rel=1e-14)
+    assert (np.diff(prior.values) <= 0).all()
+    assert prior.multiplicities.sum() == prior.N
+    assert not prior.values.flags.writeable
+
+
+def test_definitions_of_the_named_priors():
+    i = np.arange(1, 6)
+    assert FrequencyPrior.zipf(5, 0.7).values == pytest.approx(i**-0.7, rel=1e-14)
+    assert FrequencyPrior.geometric(5, 0.5).frequencies == pytest.approx(2.0 ** (5 - i) / 31, rel=1e-14)
+    assert FrequencyPrior.pareto(5, 2).values ** 2 == pytest.approx(1 / (2 * i - 1), rel=1e-13)
+    assert np.log(FrequencyPrior.lognormal(5, 3).values)[2] == pytest.approx(-3 * 1.2815515655446004)
+    assert FrequencyPrior.zipf(5, 0).frequencies == pytest.approx(np.full(5, 0.2))
+    two = FrequencyPrior.two_point(100, 0.25)
+    assert two.frequencies == pytest.approx([1 / 100, 1 / 10_000])
+    assert list(two.multiplicities) == [25, 7500]
+
+
+def test_extreme_exponents_stay_positive():
+    assert FrequencyPrior.zipf(10**6, 50).values[-1] == pytest.approx(1e-300)
+    assert FrequencyPrior.geometric(10**5).values[-1] > 0
+
+
+def test_counts_keep_zeros_and_multiplicities():
+    prior = FrequencyPrior.from_counts([0, 0, 3, 1])
+    assert prior.N == 4
+    assert list(prior.multiplicities) == [1, 1, 2]
+    assert expected_count(prior, 5, 0) > 2  # the two that never occur
+
+
+# -- weight ------------------------------------------------------------------------------------------------
+
+
+def test_weight_fixed_and_iid():
+    prior, n = FrequencyPrior.zipf(2000), 2000
+    edges = [0, 1 / (3 * n), 2 / n, 0.02, 1]
+    for reading in ("fixed", "iid"):
+        parts = [prior.weight(a, b, reading) for a, b in itertools.pairwise(edges)]
+        assert sum(parts) == pytest.approx(1, rel=1e-9)
+    D = np.array([prior.sample(seed, "iid") for seed in range(400)])
+    masses = np.where((edges[1] <= D) & (edges[2] >= D), D, 0).sum(axis=1)
+    se = masses.std(ddof=1) / np.sqrt(400)
+    assert prior.weight(edges[1], edges[2], "iid") == pytest.approx(masses.mean(), abs=4 * se)
+    assert se < 0.01 * masses.mean()
+
+
+def test_weight_includes_both_ends():
+    uniform = FrequencyPrior.uniform(4)
+    assert uniform.weight(0.25, 0.25) == 1 == uniform.weight(0.25, 0.25, "iid")
+    assert uniform.weight(0.26, 1) == 0 == uniform.weight(0, 0.24)
+
+
+# -- sampling ----------------------------------------------------------------------------------------------
+
+
+def test_samples_follow_their_reading():
+    prior = FrequencyPrior([4, 2, 1, 1])
+    fixed = prior.sample(0)
+    assert sorted(fixed) == pytest.approx(sorted([0.5, 0.25, 0.125, 0.125]))
+    assert prior.sample(np.random.default_rng(0)) == pytest.approx(fixed)
+    draws = np.array([prior.sample(seed, "iid") for seed in range(2000)])
+    assert draws.sum(axis=1) == pytest.approx(np.ones(2000))
+    se = draws[:, 0].std(ddof=1) / np.sqrt(2000)
+    assert draws[:, 0].mean() == pytest.approx(1 / 4, abs=4 * se)  # E[D(x)] = 1/N by symmetry
+
+
+# -- the iid reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[1, Fraction(1, 2), Fraction(1, 3)], [1, 1, 5], [3, Fraction(1, 10)]])
+@pytest.mark.parametrize("l", [0, 1, 2])
+def test_iid_reading_is_exact_in_tiny_worlds(values, l):
+    n = 3
+    outcomes = enumerate_outcomes(values, n, "iid")
+    seen = [o for o in outcomes if o.counts[0] == l]
+    exact = sum(o.probability * o.posterior[0] for o in seen) / sum(o.probability for o in seen)
+    assert tau(FrequencyPrior([float(v) for v in values]), n, l, "iid") == pytest.approx(
+        float(exact), rel=1e-13
+    )
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        FrequencyPrior.zipf(2000),
+        FrequencyPrior.zipf(300, 2),
+        FrequencyPrior.zipf(300, 10),
+        FrequencyPrior.lognormal(500, 3),
+        FrequencyPrior.geometric(50),
+    ],
+    ids=["zipf", "zipf 2", "zipf 10", "lognormal", "geometric"],
+)
+@pytest.mark.parametrize("l", [1, 2])
+def test_iid_reading_against_monte_carlo(prior, l):
+    """An independent route: draw D, average D^(l+1) (1-D)^(n-l) and D^l (1-D)^(n-l) over its elements."""
+    n, rng, runs = prior.N, np.random.default_rng(0), 4000
+    D = np.array([prior.sample(rng, "iid") for _ in range(runs)])
+    likelihood = D**l * (1 - D) ** (n - l)
+    below, above = likelihood.sum(axis=1), (D * likelihood).sum(axis=1)
+    ratio = above.mean() / below.mean()
+    se = (above - ratio * below).std(ddof=1) / np.sqrt(runs) / below.mean()
+    assert tau(prior, n, l, "iid") == pytest.approx(ratio, abs=4 * se)
+    assert se < 0.02 * ratio  # the check can fail
+
+
+@pytest.mark.parametrize(
+    ("prior", "n"),
+    [
+        (FrequencyPrior.zipf(1000), 1000),
+        (FrequencyPrior.zipf(50_000), 10_000),
+        (FrequencyPrior.zipf(1000, 2), 100),
+        (FrequencyPrior.pareto(1000, 0.5), 1000),
+    ],
+    ids=["zipf", "zipf 50000", "zipf 2", "pareto"],
+)
+@pytest.mark.parametrize("l", [0, 1, 10, 50])
+def test_iid_reading_has_converged(monkeypatch, prior, n, l):
+    """Halving the bins and two more nodes in each change nothing at 1e-8: far below the promised 1e-4."""
+    coarse = tau(FrequencyPrior(prior.values), n, l, "iid")
+    monkeypatch.setattr(normaliser, "WIDTH", normaliser.WIDTH / 2)
+    monkeypatch.setattr(normaliser, "ORDER", normaliser.ORDER + 2)
+    monkeypatch.setattr(gauss_rule, "__defaults__", (ORDER + 2,))
+    assert tau(FrequencyPrior(prior.values), n, l, "iid") == pytest.approx(coarse, rel=1e-8)
+
+
+def test_normaliser_has_the_moments_of_the_sum():
+    prior = FrequencyPrior.zipf(1000)
+    sums, q = prior.normaliser
+    scaled = prior.values / 2  # the library scales by a power of two
+    mean, var = 999 * scaled.mean(), 999 * scaled.var()
+    assert q.sum() == pytest.approx(1, abs=1e-12)
+    assert sums @ q == pytest.approx(mean, rel=1e-12)
+    assert (sums - mean) ** 2 @ q == pytest.approx(var, rel=1e-10)
+    assert (q > 0).all()
+
+
+@given(
+    st.lists(st.floats(0.1, 10), min_size=1, max_size=40),
+    st.integers(1, 6),
+)
+def test_gauss_rule_keeps_moments(atoms, order):
+    x, w = np.array(atoms), np.linspace(1, 2, len(atoms))
+    nodes, weights = gauss_rule(x, w, order)
+    assert len(nodes) <= order
+    for k in range(2 * len(nodes)):
+        assert weights @ nodes**k == pytest.approx(w @ x**k, rel=1e-9)
+
+
+def test_small_sums_stay_exact():
+    law = (np.array([1.0, 10.0]), np.array([0.25, 0.75]))
+    total, p = law_of_sum(law, 5)
+    for k in range(6):
+        near = np.abs(total - (5 + 9 * k)) < 1e-9
+        assert p[near].sum() == pytest.approx(math.comb(5, k) * 0.75**k * 0.25 ** (5 - k), rel=1e-12)
+    assert convolve(law, law)[1].sum() == pytest.approx(1)
+
+
+def test_compress_merges_atoms_that_only_rounding_tells_apart():
+    atoms = 3.0 + np.arange(100) * 4e-16
+    nodes, weights = compress(atoms, np.full(100, 0.01))
+    assert nodes.size == 1
+    assert weights.sum() == pytest.approx(1)
+
+
+# -- bad input ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: FrequencyPrior([]), ValueError, r"values must be a non-empty one-dimensional list"),
+        (lambda: FrequencyPrior([[1, 2]]), ValueError, r"values must be a non-empty .* got shape \(1, 2\)"),
+        (
+            lambda: FrequencyPrior([1, -2]),
+            ValueError,
+            r"values must be non-negative, got -2\.0 at position 1",
+        ),
+        (lambda: FrequencyPrior([1, math.nan]), ValueError, r"values must be finite, got nan at position 1"),
+        (lambda: FrequencyPrior([math.inf]), ValueError, r"values must be finite, got inf"),
+        (lambda: FrequencyPrior([0, 0]), ValueError, r"values must not all be zero, got 2 zeros"),
+        (lambda: FrequencyPrior(["a"]), TypeError, r"values must be a list of numbers"),
+        (lambda: FrequencyPrior([1], [0]), ValueError, r"multiplicities must not all be zero"),
+        (lambda: FrequencyPrior([1, 2], [1]), ValueError, r"multiplicities must be 2 whole numbers >= 1"),
+        (
+            lambda: FrequencyPrior([1, 2], [1, 1.5]),
+            ValueError,
+            r"multiplicities must be whole numbers, got 1\.5",
+        ),
+        (lambda: FrequencyPrior.zipf(0), ValueError, r"N must be at least 1, got 0"),
+        (lambda: FrequencyPrior.zipf(2.5), ValueError, r"N must be a whole number, got 2\.5"),
+        (lambda: FrequencyPrior.zipf(5, -1), ValueError, r"exponent must lie in \[0, "),
+        (lambda: FrequencyPrior.geometric(5, 0), ValueError, r"ratio must lie in \(0, 1\], got 0"),
+        (lambda: FrequencyPrior.pareto(5, 0), ValueError, r"shape must be positive, got 0"),
+        (lambda: FrequencyPrior.two_point(10, 0.01), ValueError, r"atypical must leave at least one element"),
+        (lambda: FrequencyPrior.from_counts([1, 2.5]), ValueError, r"counts must be whole numbers, got 2\.5"),
+        (lambda: FrequencyPrior.from_counts([]), ValueError, r"counts must be a non-empty"),
+        (lambda: FrequencyPrior.from_counts([-1, 2]), ValueError, r"counts must be non-negative, got -1"),
+        (lambda: FrequencyPrior.from_counts([1e19]), ValueError, r"counts must be below 2\*\*63"),
+        (
+            lambda: FrequencyPrior([1, 0]).sample(0, "iid"),
+            ValueError,
+            r"values must be positive for reading='iid'",
+        ),
+        (lambda: FrequencyPrior([1, 0]).normaliser, ValueError, r"values must be positive for reading='iid'"),
+        (lambda: FrequencyPrior([1]).normaliser, ValueError, r"needs N >= 2"),
+        (
+            lambda: FrequencyPrior([1]).weight(0.5, 0.2),
+            ValueError,
+            r"high must lie in \[0\.5, inf\], got 0\.2",
+        ),
+        (lambda: FrequencyPrior([1, 2]).sample(0, "both"), ValueError, r"reading must be 'fixed' or 'iid'"),
+    ],
+)
+def test_bad_arguments_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
