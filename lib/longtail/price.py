@@ -13,11 +13,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaln
 
 from longtail import _checks
 from longtail._checks import Reading
 from longtail.priors import FrequencyPrior
+
+Array = NDArray[np.float64]
 
 
 def _sums(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[float, float, float]:
@@ -26,21 +29,46 @@ def _sums(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[floa
         raise TypeError(f"prior must be a FrequencyPrior, got {prior!r:.80}")
     scale, s0, s1 = -math.inf, 0.0, 0.0
     for odds, weights in prior.odds(reading):
-        if l and odds[-1] == 0:  # values of zero are never seen
-            odds, weights = odds[odds > 0], weights[odds > 0]
-        if not odds.size:
-            continue
-        with np.errstate(under="ignore"):  # a term of exp(-800) beside a largest term of 1 is meant to vanish
-            exponents = -n * np.log1p(odds)
-            if l:
-                exponents += l * np.log(odds)
-            largest = max(scale, float(exponents.max()))
-            terms = weights * np.exp(exponents - largest)
-            old = math.exp(scale - largest)
-            s0 = s0 * old + float(terms.sum())
-            s1 = s1 * old + float((terms * (odds / (1 + odds))).sum())
+        # A term of exp(-800) beside a term of 1 is meant to vanish, and a value of zero too when l > 0.
+        with np.errstate(under="ignore", divide="ignore"):
+            block, terms = _likelihoods(odds, n, l)
+            largest = max(scale, block)
+            old, new = math.exp(scale - largest), math.exp(block - largest)
+            terms *= weights
+            s0 = s0 * old + float(terms.sum()) * new
+            terms *= odds
+            terms /= 1 + odds
+            s1 = s1 * old + float(terms.sum()) * new
         scale = largest
     return scale, s0, s1
+
+
+def _likelihoods(odds: Array, n: int, l: int) -> tuple[float, Array]:
+    """Return (s, terms) with terms exp(s) = odds^l (1 + odds)^-n, that is D^l (1 - D)^(n - l)."""
+    low, high = float(odds.min()), float(odds.max())
+    # Multiplying is cheaper than a logarithm, where the power stays far from underflow.
+    direct = 0 < l <= 64 and low > 0 and l * math.log(high / low) < 500
+    terms = np.log1p(odds)
+    terms *= -n
+    if l and not direct:
+        terms += l * np.log(odds)
+    scale = float(terms.max())
+    if scale == -math.inf:  # nothing in this block can be seen
+        return scale, np.zeros_like(terms)
+    terms -= scale
+    np.exp(terms, out=terms)
+    if direct:
+        terms *= _power(odds / high, l)
+        scale += l * math.log(high)
+    return scale, terms
+
+
+def _power(x: Array, exponent: int) -> Array:
+    """Return x to a whole power by squaring, several times as fast as the general power."""
+    if exponent == 1:
+        return x
+    half = _power(x, exponent // 2)
+    return half * half * x if exponent % 2 else half * half
 
 
 def _sample_size(n: int, l: int = 0) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -61,18 +62,20 @@ class FrequencyPrior:
         if multiplicities is None:
             self.values = -np.sort(-array)
             self.multiplicities = np.broadcast_to(np.int64(1), array.shape)
+            self._weights = np.broadcast_to(1.0, array.shape)  # takes no memory
         else:
             times = _checks.counts("multiplicities", multiplicities)
             if times.shape != array.shape or times.min() < 1:
                 raise ValueError(f"multiplicities must be {array.size} whole numbers >= 1, got {times!r}")
             order = np.argsort(-array, kind="stable")
             self.values, self.multiplicities = array[order], times[order]
+            self._weights = self.multiplicities.astype(np.float64)
             self.multiplicities.flags.writeable = False
         self.values.flags.writeable = False
         self.N = sum(self.multiplicities.tolist()) if multiplicities is not None else array.size
         # Scaling by a power of two is exact and keeps sums of values near the largest float finite.
-        self._exponent = -int(np.frexp(self.values[0])[1])
-        scaled = np.ldexp(self.values, self._exponent)
+        self._scale = math.ldexp(1.0, max(-1000, min(1000, -math.frexp(self.values[0])[1])))
+        scaled = self.values * self._scale
         # The rest beside the largest element is summed, not subtracted: it may be 1e-12 of the whole.
         self._rest = float((scaled[1:] * self.multiplicities[1:]).sum())
         self._rest += float(scaled[0] * (self.multiplicities[0] - 1))
@@ -84,7 +87,7 @@ class FrequencyPrior:
     @property
     def frequencies(self) -> Array:
         """Frequencies in the fixed reading, one for each entry of `values`, shape (k,)."""
-        return np.ldexp(self.values, self._exponent) / self._total
+        return self.values * self._scale / self._total
 
     # -- named priors ---------------------------------------------------------------------------------
 
@@ -177,17 +180,18 @@ class FrequencyPrior:
         Yields
         ------
         odds, weights
-            Arrays of one shape (at most 2**14,); the weights of all blocks sum to N.
+            Shape (k,) each, k at most 2**14; the weights of all blocks sum to N.
         """
         if _checks.reading(reading) == "iid":
             yield from self._iid_odds
             return
         for start in range(0, self.values.size, BLOCK):
-            scaled = np.ldexp(self.values[start : start + BLOCK], self._exponent)
-            others = self._total - scaled
+            odds = self.values[start : start + BLOCK] * self._scale
+            others = self._total - odds
             if start == 0:
-                others[0] = max(self._rest, scaled[0] / HUGE)
-            yield scaled / others, self.multiplicities[start : start + BLOCK].astype(np.float64)
+                others[0] = max(self._rest, odds[0] / HUGE)
+            odds /= others
+            yield odds, self._weights[start : start + BLOCK]
 
     @cached_property
     def normaliser(self) -> Measure:
@@ -202,7 +206,7 @@ class FrequencyPrior:
             raise ValueError(
                 "values must be positive for reading='iid' (a draw of all zeros has no sum), got 0"
             )
-        return np.ldexp(self.values, self._exponent), self.multiplicities / self.N
+        return self.values * self._scale, self.multiplicities / self.N
 
     @cached_property
     def _iid_odds(self) -> list[Measure]:

@@ -1,0 +1,39 @@
+"""What a result file must say about itself: script, hardware, versions, date."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def processor() -> str:
+    """Name of the processor, as the system gives it."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def save(script: str, seed: int, results: dict[str, Any]) -> None:
+    """Write ``results/<script>.json`` with everything one needs to judge or repeat it."""
+    document = {
+        "script": f"benchmarks/{Path(script).name}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "hardware": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("numpy", "scipy")}},
+        "seed": seed,
+        "results": results,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    target = RESULTS / f"{Path(script).stem}.json"
+    target.write_text(json.dumps(document, indent=1) + "\n")
+    json.dump(results, sys.stdout, indent=1)
+    print(f"\nwritten: benchmarks/results/{target.name}")
