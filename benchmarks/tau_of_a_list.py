@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from provenance import save
-
 from longtail import FrequencyPrior, tau
+from provenance import save
 
 SIZE, ROUNDS, SEED = 10_000_000, 9, 0
 
