@@ -1,74 +1,15 @@
-"""What the tail costs: the formulas of Feldman 2020, sections 2 and 4, for uniform labels.
-
-Everything here is one weighted sum over the prior,
-
-    S_j = sum over x of E[ D(x)^(l + j) (1 - D(x))^(n - l) ],    j = 0, 1,
-
-computed in blocks and in log space: tau_l = S_1 / S_0, and binomial(n, l) S_0 elements are expected to occur
-exactly l times in a sample of size n.
-"""
+"""What the tail costs: the formulas of Feldman 2020, sections 2 and 4, for uniform labels."""
 
 from __future__ import annotations
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln
 
 from longtail import _checks
 from longtail._checks import Reading
+from longtail.moments import moments
 from longtail.priors import FrequencyPrior
-
-Array = NDArray[np.float64]
-
-
-def _sums(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[float, float, float]:
-    """Return (s, S_0, S_1), the sums above divided by exp(s): a streaming log-sum-exp over the prior."""
-    if not isinstance(prior, FrequencyPrior):
-        raise TypeError(f"prior must be a FrequencyPrior, got {prior!r:.80}")
-    scale, s0, s1 = -math.inf, 0.0, 0.0
-    for odds, weights in prior.odds(reading):
-        # A term of exp(-800) beside a term of 1 is meant to vanish, and a value of zero too when l > 0.
-        with np.errstate(under="ignore", divide="ignore"):
-            block, terms = _likelihoods(odds, n, l)
-            largest = max(scale, block)
-            old, new = math.exp(scale - largest), math.exp(block - largest)
-            terms *= weights
-            s0 = s0 * old + float(terms.sum()) * new
-            terms *= odds
-            terms /= 1 + odds
-            s1 = s1 * old + float(terms.sum()) * new
-        scale = largest
-    return scale, s0, s1
-
-
-def _likelihoods(odds: Array, n: int, l: int) -> tuple[float, Array]:
-    """Return (s, terms) with terms exp(s) = odds^l (1 + odds)^-n, that is D^l (1 - D)^(n - l)."""
-    low, high = float(odds.min()), float(odds.max())
-    # Multiplying is cheaper than a logarithm, where the power stays far from underflow.
-    direct = 0 < l <= 64 and low > 0 and l * math.log(high / low) < 500
-    terms = np.log1p(odds)
-    terms *= -n
-    if l and not direct:
-        terms += l * np.log(odds)
-    scale = float(terms.max())
-    if scale == -math.inf:  # nothing in this block can be seen
-        return scale, np.zeros_like(terms)
-    terms -= scale
-    np.exp(terms, out=terms)
-    if direct:
-        terms *= _power(odds / high, l)
-        scale += l * math.log(high)
-    return scale, terms
-
-
-def _power(x: Array, exponent: int) -> Array:
-    """Return x to a whole power by squaring, several times as fast as the general power."""
-    if exponent == 1:
-        return x
-    half = _power(x, exponent // 2)
-    return half * half * x if exponent % 2 else half * half
 
 
 def _sample_size(n: int, l: int = 0) -> tuple[int, int]:
@@ -119,7 +60,7 @@ def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -
     0.471676
     """
     n, l = _sample_size(n, l)
-    _, s0, s1 = _sums(prior, n, l, reading)
+    _, s0, s1 = moments(prior, n, l, reading)
     return s1 / s0
 
 
@@ -132,7 +73,7 @@ def expected_count(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fi
     1.0
     """
     n, l = _sample_size(n, l)
-    scale, s0, _ = _sums(prior, n, l, reading)
+    scale, s0, _ = moments(prior, n, l, reading)
     return s0 * math.exp(scale + _log_binomial(n, l))
 
 
@@ -149,7 +90,7 @@ def mass_seen(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fixed")
     0.170395
     """
     n, l = _sample_size(n, l)
-    scale, _, s1 = _sums(prior, n, l, reading)
+    scale, _, s1 = moments(prior, n, l, reading)
     return s1 * math.exp(scale + _log_binomial(n, l))
 
 
