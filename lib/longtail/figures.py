@@ -41,8 +41,6 @@ _STYLE: Any = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "lines.linewidth": 2,
     "image.cmap": "cividis",
 }
 
@@ -77,8 +75,11 @@ def new_figure(panels: int = 1, height: float = 4.0) -> tuple[Figure, list[Axes]
     figure, axes
         `axes` is a list even for one panel.
     """
-    with mpl.rc_context(_STYLE):
+    with style():
         figure, axes = plt.subplots(1, panels, figsize=(7 if panels == 1 else 10, height), squeeze=False)
+        interactive = mpl.is_interactive()
+    # The first figure of a notebook switches its display on, which leaving the context would undo.
+    mpl.interactive(interactive)
     return figure, list(axes[0])
 
 

@@ -47,7 +47,7 @@ def fits_singletons_with(probability: float) -> Learner:
     """Learner that fits each singleton with a given probability, and memorizes what it saw more often.
 
     Where it does not fit it answers one of the other labels, all alike.  With m classes,
-    ``probability = 1/m + gamma`` is the gamma-limited learner that attains its bound.
+    ``probability = 1/m + gamma`` memorizes no singleton by more than gamma and attains the bound for that.
 
     Parameters
     ----------

@@ -142,7 +142,8 @@ def price_of_limit(
     """Least excess error of a gamma-memorization-limited learner.
 
     It is tau_1 E[Phi_1] max(0, 1 - 1/classes - gamma), a lower bound on the excess error (Feldman 2020,
-    section 4.2), attained for uniform labels.
+    section 4.2).  For uniform labels it is attained when the limit holds for singletons; a limit on every
+    example costs more as soon as gamma < (1 - 1/classes) / 2, see the book.
 
     Parameters
     ----------
