@@ -1,0 +1,79 @@
+# The whole house in two commands: `make book` and `make test`. `make` alone lists all.
+# An environment of your own instead of .venv: `make test PY=python`.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help install book test lint format unit chapters pages sync status bench lock clean
+
+VENV := .venv
+HTML := _build/html
+COSTS := _build/chapters.json
+
+ifeq ($(origin PY), undefined)
+  PY := $(VENV)/bin/python
+  READY := $(VENV)/.installed
+endif
+
+help:  ## this list
+	@echo "The Long Tail Book. Targets:"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo "Without a GPU: make install TORCH_INDEX=URL takes torch alone from the package index URL (see CONTRIBUTING.md)."
+
+install: $(VENV)/.installed  ## set up .venv from requirements.lock (done by the others when it is missing)
+	@echo "install: $(VENV) is ready"
+
+$(VENV)/.installed: requirements.lock pyproject.toml book/tools/install.sh
+	@sh book/tools/install.sh $(VENV) "$(TORCH_INDEX)"
+
+book: $(READY)  ## build the book from nothing, warnings are errors: _build/html/index.html
+	@echo "book: building $(HTML) from the committed notebooks"
+	@rm -rf $(HTML) _build/.doctrees
+	@$(PY) -c 'from jupyter_book.cli.main import main; main()' build . -W --keep-going -n --all --quiet
+	@echo "book: open $(HTML)/index.html"
+
+test: lint unit chapters book pages  ## every check there is, in the order below
+	@echo "test: all checks passed"
+
+lint: $(READY)  ## format, style, types; notebooks in step with their text and house rules
+	@echo "lint: ruff, mypy, notebooks"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) book/tools/notebooks.py check
+	@$(PY) book/tools/lint.py
+
+unit: $(READY)  ## tests of the library and of the tools, doctests
+	@echo "unit: tests and doctests"
+	@$(PY) -m pytest -q tests lib/longtail --doctest-modules -m "not site and not browser"
+
+chapters: $(READY)  ## run every chapter again and compare with what readers see (NAME=part/name: one)
+	@echo "chapters: running the notebooks and comparing outputs"
+	@PYTHONPATH=book/tools $(PY) -m pytest -q -p nbval_plugin --chapters --measurements $(COSTS) \
+	  $(if $(NAME),book/$(NAME).ipynb,book)
+
+pages: $(READY)  ## links of the built book; with a Chromium also every page in it
+	@echo "pages: checking $(HTML)"
+	@$(PY) -m pytest -q tests -m "site or browser"
+
+sync: $(READY)  ## make the notebooks from the texts (FORCE=1: run all again, NAME=part/name: one)
+	@$(PY) book/tools/notebooks.py sync $(if $(FORCE),--force) $(NAME)
+
+format: $(READY)  ## put Python files into the house style
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+status: $(READY)  ## measure the chapters and write the status page
+	@$(PY) book/tools/notebooks.py sync --force reference/status
+	@$(MAKE) --no-print-directory chapters
+	@$(PY) book/tools/status.py update $(COSTS)
+	@$(PY) book/tools/notebooks.py sync --force reference/status
+
+bench: $(READY)  ## run the benchmarks
+	@for script in benchmarks/*.py; do echo "bench: $$script"; $(PY) $$script || exit 1; done
+
+lock:  ## make requirements.lock again, from the newest versions that pyproject.toml allows
+	@sh book/tools/lock.sh
+
+clean:  ## remove what was built, not .venv
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

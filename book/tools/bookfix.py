@@ -1,0 +1,86 @@
+"""Sphinx extension with what Jupyter Book 1 leaves to be said.
+
+- Mathematics is typeset without the network: the parts of MathJax that the pages use are copied from the
+  installed package sphinx-mathjax-offline into the built book, about 2 MB of its 24.
+- The address of the built pages follows from the repository's, which stands once, in `_config.yml`.
+- Theme options are completed here: `html_theme_options` in `_config.yml` would replace all of Jupyter
+  Book's own.
+- Scripts that sphinx-thebe adds twice are added once, and two slips that shut people out are put right.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+MATHJAX = "tex-chtml.js"
+CLEANER = {
+    '<div role="list" class="citation-list">': "<div>",  # its items are no list items
+    '<table class="': '<table tabindex="0" class="',  # scrolls on a phone, so a keyboard must reach it
+}
+MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
+
+
+def pages_url(repository_url: str) -> str:
+    """Return the address at which GitHub publishes the pages of a repository."""
+    owner, name = urlsplit(repository_url).path.strip("/").split("/")
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
+def complete_settings(_app: Sphinx, config: Config) -> None:
+    """Set what follows from other settings."""
+    options = config.html_theme_options
+    options.setdefault("navbar_persistent", [])  # the theme's second search bar
+    config.html_baseurl = config.ogp_site_url = pages_url(options["repository_url"])
+    config.mathjax_path = f"mathjax/{MATHJAX}"
+
+
+def mathjax_folder() -> Path:
+    """Return where the installed package keeps MathJax."""
+    package = find_spec("sphinx-mathjax-offline")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("the package sphinx-mathjax-offline is missing: `make install`")
+    return Path(package.origin).parent / "static" / "mathjax"
+
+
+def copy_mathjax(app: Sphinx, failure: Exception | None) -> None:
+    """Copy the parts that typeset TeX as HTML."""
+    if failure is not None or app.builder.format != "html":
+        return
+    source, target = mathjax_folder(), Path(app.outdir) / "_static" / "mathjax"
+    for part in MATHJAX_PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        else:
+            shutil.copy(source / part, target / part)
+
+
+def clean_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Keep the first of equal inline scripts, and put right what keeps people out."""
+    seen: set[str] = set()
+    kept = []
+    for script in context.get("script_files", []):
+        body = getattr(script, "attributes", {}).get("body")
+        if body is None or body not in seen:
+            kept.append(script)
+        seen.add(body or "")
+    context["script_files"] = kept
+    body = context.get("body", "")
+    for old, new in CLEANER.items():
+        body = body.replace(old, new)
+    context["body"] = body
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the fixes."""
+    app.connect("config-inited", complete_settings, priority=100)
+    app.connect("html-page-context", clean_page, priority=950)
+    app.connect("build-finished", copy_mathjax)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

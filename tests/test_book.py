@@ -1,0 +1,145 @@
+"""The book as a whole: settings agree, nothing private is committed, the built pages hang together."""
+
+import json
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bookfix import pages_url
+from chapters import BOOK, chapters
+
+ROOT = BOOK.parent
+HTML = ROOT / "_build" / "html"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+TEXTS = ("README.md", "CITATION.cff", "CONTRIBUTING.md", "pyproject.toml", "CHANGELOG.md")
+
+
+def toc() -> list[str]:
+    """Return the pages in reading order."""
+    content = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    return [content["root"], *(page["file"] for part in content["parts"] for page in part["chapters"])]
+
+
+# --- settings
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    missing = {f"book/{chapter.name}" for chapter in chapters()} - set(toc())
+    assert missing == set()
+
+
+@pytest.mark.parametrize("page", toc())
+def test_every_page_of_the_contents_exists_once(page):
+    found = [suffix for suffix in (".ipynb", ".md") if (ROOT / page).with_suffix(suffix).exists()]
+    assert len(found) == 1, f"{page} has {found or 'no file'}"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_there_is_one_public_address(name):
+    """`_config.yml` has the address; where another file needs it too, it is the same."""
+    own = CONFIG["repository"]["url"]
+    project = own.rsplit("/", 1)[1]
+    text = (ROOT / name).read_text() if (ROOT / name).exists() else ""
+    here = set(re.findall(rf"https://github\.com/[\w.-]+/{project}\b", text))
+    binder = set(re.findall(rf"https://mybinder\.org/v2/gh/([\w.-]+/{project})\b", text))
+    pages = set(re.findall(rf"https://[\w.-]+\.github\.io/{project}/", text))
+    assert here <= {own}
+    assert binder <= {urlsplit(own).path.strip("/")}
+    assert pages <= {pages_url(own)}
+
+
+def test_the_status_page_knows_every_chapter():
+    known = json.loads((BOOK / "reference" / "status.json").read_text())["chapters"]
+    assert known.keys() == {chapter.name for chapter in chapters()}, "run `make status`"
+
+
+def test_no_committed_text_names_a_machine_or_a_registry():
+    pattern = re.compile(
+        r"/(?:root|home|work)/|pypi\.org|pythonhosted|download\.pytorch\.org|registry\.npmjs"
+    )
+    suffixes = {".py", ".md", ".yml", ".yaml", ".toml", ".cff", ".lock", ".json", ".sh", ".css", ""}
+    files = [*ROOT.glob("*"), *BOOK.rglob("*"), *(ROOT / ".ci").rglob("*"), *(ROOT / ".github").rglob("*")]
+    texts = [
+        path
+        for path in files
+        if path.is_file() and path.suffix in suffixes and "__pycache__" not in path.parts
+    ]
+    assert [path.name for path in texts if pattern.search(path.read_text())] == []
+
+
+# --- built pages
+
+
+class Anatomy(HTMLParser):
+    """The links of a page, what they can point to, and pictures without a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.anchors: set[str] = set()
+        self.mute_pictures: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.anchors |= {values[key] for key in ("id", "name") if values.get(key)}
+        if tag in ("a", "link", "script", "img"):
+            self.links |= {values[key] for key in ("href", "src") if values.get(key)}
+        if tag == "img" and not values.get("alt"):
+            self.mute_pictures.append(values.get("src") or "")
+
+
+@pytest.fixture(scope="module")
+def site() -> dict[Path, Anatomy]:
+    if not HTML.exists():
+        if os.environ.get("LONGTAIL_REQUIRE_BROWSER"):
+            pytest.fail("the book is not built: `make book`")
+        pytest.skip("the book is not built: `make book`")
+    found = [path for path in HTML.rglob("*.html") if "_static" not in path.parts]
+    return {path.resolve(): Anatomy(path.read_text()) for path in found}
+
+
+def broken(page: Path, link: str, site: dict[Path, Anatomy]) -> bool:
+    """Tell whether an internal link leads nowhere."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc or link == "#":
+        return False
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if not target.exists():
+        return True
+    return bool(parts.fragment) and target in site and unquote(parts.fragment) not in site[target].anchors
+
+
+@pytest.mark.site
+def test_every_internal_link_resolves(site):
+    dead = [(p.name, link) for p, anatomy in site.items() for link in anatomy.links if broken(p, link, site)]
+    assert dead == []
+
+
+@pytest.mark.site
+def test_a_link_that_leads_nowhere_would_be_found(site):
+    page = next(iter(site))
+    assert broken(page, "no-such-page.html", site)
+    assert broken(page, "#no-such-anchor", site)
+    assert not broken(page, "https://example.org/x", site)
+
+
+@pytest.mark.site
+def test_every_picture_has_a_text(site):
+    mute = {page.name: anatomy.mute_pictures for page, anatomy in site.items() if anatomy.mute_pictures}
+    assert mute == {}
+
+
+@pytest.mark.site
+def test_every_page_of_the_contents_is_built(site):
+    assert {HTML / f"{page}.html" for page in toc()} <= site.keys()
+
+
+@pytest.mark.site
+def test_no_raw_cross_reference_is_left(site):
+    raw = re.compile(r"\{(?:prf:ref|numref|eq|cite|doc|ref)[:\w]*\}`|<span class=\"xref")
+    assert [page.name for page in site if raw.search(page.read_text())] == []

@@ -1,0 +1,156 @@
+"""Every page of the built book in a real browser, as a reader meets it."""
+
+import os
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from browser import DESKTOP, HTML, PHONE, chromium, launched, open_page, pages, served, stay_home
+from chapters import BOOK
+
+pytestmark = pytest.mark.browser
+
+# Set LONGTAIL_REQUIRE_BROWSER=1 where skipping would hide something, as .ci/run does.
+REQUIRED = bool(os.environ.get("LONGTAIL_REQUIRE_BROWSER"))
+MISSING = " and ".join(
+    [*(["no Chromium"] * (chromium() is None)), *(["no built book"] * (not HTML.exists()))]
+)
+if MISSING and not REQUIRED:
+    pytest.skip(f"browser tests are skipped: {MISSING}", allow_module_level=True)
+
+REPOSITORY = yaml.safe_load((BOOK.parent / "_config.yml").read_text())["repository"]["url"]
+SERIOUS = ("serious", "critical")
+RAW_MATHEMATICS = r"""() => {
+    const skipped = 'pre, code, script, style, mjx-container, textarea, .bibtex';
+    const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    const raw = [];
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        const text = node.textContent;
+        const formula = /\$|\\\(|\\\[|\\begin\{/.test(text);
+        if (formula && !node.parentElement.closest(skipped)) raw.push(text.trim());
+    }
+    return raw;
+}"""
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass
+class Visit:
+    """A page that is open, and everything it complained about."""
+
+    page: object
+    outside: list[str]
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def home():
+    assert not MISSING, f"browser tests are required, but there is {MISSING}"
+    with served() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(home):
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def visit(browser, home):
+    """One window for all pages; its cache makes the later ones fast."""
+    page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+    visit = Visit(page, stay_home(page, home))
+    page.on("console", lambda m: visit.complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    page.on("requestfailed", lambda request: visit.complaints.append(f"failed: {request.url}"))
+    page.on(
+        "response", lambda r: visit.complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None
+    )
+    return visit
+
+
+@pytest.fixture
+def page(visit):
+    """The window, at its first size and with nothing noted."""
+    visit.complaints.clear()
+    visit.outside.clear()
+    visit.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    visit.page.emulate_media(color_scheme="light")
+    return visit.page
+
+
+def serious_violations(page) -> list[str]:
+    """Return what axe finds that keeps people out.
+
+    Formulas are emptied first: their thousands of glyphs, in the colour of the text, would take minutes.
+    """
+    page.evaluate("document.querySelectorAll('mjx-container').forEach(formula => formula.replaceChildren())")
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+    return [
+        f"{rule['id']}: {node['target']} {node['any'][0]['message'] if node['any'] else ''}"
+        for rule in found
+        if rule["impact"] in SERIOUS
+        for node in rule["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", pages())
+def test_page_by_day_on_a_desktop(page, visit, home, name):
+    open_page(page, home + name)
+    assert visit.complaints == []
+    assert visit.outside == []
+    assert page.evaluate(RAW_MATHEMATICS) == []
+    assert page.locator("mjx-merror").count() == 0
+    assert page.locator("main .math").count() <= page.locator("main mjx-container").count()
+    assert serious_violations(page) == []
+
+
+@pytest.mark.parametrize("name", pages())
+def test_page_by_night_on_a_phone(page, visit, home, name):
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    open_page(page, home + name)
+    assert visit.complaints == []
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate(TOO_WIDE) <= 0
+    assert serious_violations(page) == []
+
+
+def test_search_finds_the_subject(page, visit, home):
+    page.goto(home + "search.html?q=memorization")
+    page.wait_for_selector("#search-results li a", timeout=15_000)
+    assert page.locator("#search-results li a").count() > 0
+    assert visit.complaints == []
+
+
+def test_solution_opens(page, home):
+    name = next(
+        (name for name in pages() if "toggle" in text(name) and 'class="solution' in text(name)), None
+    )
+    if name is None:
+        pytest.skip("no chapter has a solution yet")
+    open_page(page, home + name)
+    solution = page.locator("div.solution.dropdown").first
+    content = solution.locator("section p").first
+    assert not content.is_visible()
+    solution.locator(".toggle-button, button, summary").first.click()
+    content.wait_for(state="visible", timeout=5_000)
+
+
+def text(name: str) -> str:
+    return (HTML / name).read_text()
+
+
+@pytest.mark.parametrize("name", [n for n in pages() if (BOOK.parent / n).with_suffix(".ipynb").exists()])
+def test_binder_opens_this_notebook(name):
+    owner_and_name = REPOSITORY.removeprefix("https://github.com/")
+    notebook = name.removesuffix(".html") + ".ipynb"
+    assert f"https://mybinder.org/v2/gh/{owner_and_name}/main?urlpath=lab/tree/{notebook}" in text(name)
+
+
+@pytest.mark.parametrize("name", pages())
+def test_repository_and_issue_buttons(name):
+    assert f'href="{REPOSITORY}"' in text(name)
+    assert f'href="{REPOSITORY}/issues/new' in text(name)
