@@ -57,6 +57,7 @@ pages: $(READY)  ## links of the built book; with a Chromium also every page in 
 
 sync: $(READY)  ## make the notebooks from the texts (FORCE=1: run all again, NAME=part/name: one)
 	@$(PY) book/tools/notebooks.py sync $(if $(FORCE),--force) $(NAME)
+	@$(PY) book/tools/readme_figure.py
 
 format: $(READY)  ## put Python files into the house style
 	@$(PY) -m ruff check --fix-only --quiet .
@@ -69,7 +70,7 @@ status: $(READY)  ## measure the chapters and write the status page
 	@$(PY) book/tools/notebooks.py sync --force reference/status
 
 bench: $(READY)  ## run the benchmarks
-	@for script in benchmarks/*.py; do echo "bench: $$script"; $(PY) $$script || exit 1; done
+	@for script in benchmarks/[!_]*.py; do echo "bench: $$script"; $(PY) $$script || exit 1; done
 
 lock:  ## make requirements.lock again, from the newest versions that pyproject.toml allows
 	@sh book/tools/lock.sh

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from longtail import FrequencyPrior, tau
-from provenance import save
+from _provenance import save
 
 SIZE, ROUNDS, SEED = 10_000_000, 9, 0
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from bookfix import pages_url
 from chapters import BOOK, chapters
+from readme_figure import TARGET, first_figure
 
 ROOT = BOOK.parent
 HTML = ROOT / "_build" / "html"
@@ -50,6 +51,10 @@ def test_there_is_one_public_address(name):
     assert here <= {own}
     assert binder <= {urlsplit(own).path.strip("/")}
     assert pages <= {pages_url(own)}
+
+
+def test_the_readme_shows_the_figure_of_the_introduction():
+    assert TARGET.read_bytes() == first_figure(BOOK / "intro.ipynb"), "run `make sync`"
 
 
 def test_the_status_page_knows_every_chapter():
