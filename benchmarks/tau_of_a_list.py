@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from longtail import FrequencyPrior, tau
 from _provenance import save
+from longtail import FrequencyPrior, tau
 
 SIZE, ROUNDS, SEED = 10_000_000, 9, 0
 
