@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from longtail.noise import label_confidence, label_posterior, majority_accuracy
+from scipy.stats import binom
 
 
 @given(st.floats(0, 1), st.integers(2, 12))
@@ -54,6 +55,11 @@ def test_two_copies_are_no_better_than_one_and_three_are():
 
 def test_majority_with_many_copies_is_right():
     assert majority_accuracy(60, 0.5, 10) == pytest.approx(1, abs=1e-6)
+
+
+def test_majority_of_hundreds_is_a_binomial_tail():
+    """With two classes: more than half of 201 votes; no factorial overflows."""
+    assert majority_accuracy(201, 0.1, 2) == pytest.approx(binom.sf(100, 201, 0.55), rel=1e-10)
 
 
 @pytest.mark.parametrize(

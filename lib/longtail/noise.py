@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, xlogy
 
 from longtail import _checks
 
@@ -89,19 +90,26 @@ def majority_accuracy(copies: int, kappa: float, classes: int) -> float:
     """
     l, m = _checks.whole("copies", copies, 1), _checks.whole("classes", classes, 2)
     right, wrong = _vote_chances(_checks.real("kappa", kappa, 0, 1), m)
-    inverse = np.array([1 / math.factorial(k) for k in range(l + 1)])  # exponential generating functions
+    # Votes of independent Poisson numbers, given that there are l in all, are multinomial: no factorials.
+    votes_right, votes_wrong = _poisson(l * right, l), _poisson(l * wrong, l)
     total = 0.0
     for votes in range(1, l + 1):
-        fewer = np.where(np.arange(l + 1) < votes, inverse * wrong ** np.arange(l + 1), 0)
+        fewer = np.where(np.arange(l + 1) < votes, votes_wrong, 0)
         for ties in range(min(m - 1, (l - votes) // votes) + 1):
             others = _series_power(fewer, m - 1 - ties)[l - votes - ties * votes]
-            tied = math.comb(m - 1, ties) * (wrong**votes * inverse[votes]) ** ties
-            total += right**votes * inverse[votes] * tied * others / (ties + 1)
-    return float(total * math.factorial(l))
+            tied = math.comb(m - 1, ties) * votes_wrong[votes] ** ties
+            total += votes_right[votes] * tied * others / (ties + 1)
+    return float(total / _poisson(l, l)[l])
 
 
 def _vote_chances(kappa: float, m: int) -> tuple[float, float]:
     return kappa + (1 - kappa) / m, (1 - kappa) / m
+
+
+def _poisson(mean: float, largest: int) -> NDArray[np.float64]:
+    """Probabilities of 0..largest."""
+    k = np.arange(largest + 1)
+    return np.asarray(np.exp(xlogy(k, mean) - gammaln(k + 1) - mean))
 
 
 def _series_power(series: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
