@@ -21,6 +21,7 @@ ONE_OF_EACH = {
     "seven decades": (list(10.0 ** -np.arange(0, 13, 2)), [1, 3, 10, 300, 1000, 30_000, 10**6 - 31_314]),
     "nearly equal": ([1.0, 1 + 1e-9], [7, 5]),
     "huge values": ([1e300, 1e288], [10, 10]),
+    "smallest values": ([5e-324, 1e-323], [3, 2]),
     "with zeros": ([1.0, 0.25, 0.0], [1, 4, 5]),
     "Zipf 1000": (list(1 / np.arange(1, 1001)), [1] * 1000),
 }

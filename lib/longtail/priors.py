@@ -189,7 +189,7 @@ class FrequencyPrior:
             odds = self.values[start : start + BLOCK] * self._scale
             others = self._total - odds
             if start == 0:
-                others[0] = max(self._rest, odds[0] / HUGE)
+                others[0] = max(self._rest, float(odds[0]) / HUGE)
             odds /= others
             yield odds, self._weights[start : start + BLOCK]
 
