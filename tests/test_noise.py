@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from longtail.noise import label_confidence, label_posterior, majority_accuracy
+from longtail import FrequencyPrior
+from longtail.noise import (
+    bayes_optimal,
+    copier,
+    label_confidence,
+    label_posterior,
+    majority,
+    majority_accuracy,
+    noisy_votes,
+)
+from longtail.worlds import draw_world
 from scipy.stats import binom
 
 
@@ -77,4 +87,60 @@ def test_majority_of_hundreds_is_a_binomial_tail():
 )
 def test_bad_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):
+        call()
+
+
+# -- learners ----------------------------------------------------------------------------------------------
+
+
+def accuracy(learn, copies, kappa, classes, rho=None, worlds=40_000):
+    """Simulated chance to answer the true label of an element seen `copies` times, with its se."""
+    rng = np.random.default_rng(3)
+    f = rng.choice(classes, size=worlds, p=rho)
+    shown = kappa * np.eye(classes)[f] + (1 - kappa) / classes
+    hits = learn(rng.multinomial(copies, shown), rng) == f
+    return hits.mean(), hits.std() / np.sqrt(worlds)
+
+
+@pytest.mark.parametrize("copies", [0, 1, 2, 5])
+def test_learners_are_as_accurate_as_the_formula_says(copies):
+    kappa, classes = 0.4, 5
+    exact = majority_accuracy(copies, kappa, classes) if copies else 1 / classes
+    for learn in (majority, bayes_optimal(kappa, np.full(classes, 1 / classes))):
+        value, se = accuracy(learn, copies, kappa, classes)
+        assert abs(value - exact) < 4 * se
+    value, se = accuracy(copier, copies, kappa, classes)
+    assert abs(value - (kappa + (1 - kappa) / classes if copies else 1 / classes)) < 4 * se
+
+
+def test_bayes_beats_majority_when_labels_are_not_alike():
+    rho = [0.7, 0.1, 0.1, 0.1]
+    for copies in (1, 2, 3):
+        best, se = accuracy(bayes_optimal(0.4, rho), copies, 0.4, 4, rho)
+        plain, _ = accuracy(majority, copies, 0.4, 4, rho)
+        assert best > plain + 4 * se
+
+
+def test_noisy_votes_add_up():
+    world = draw_world(FrequencyPrior.zipf(50), classes=3, seed=0)
+    votes = noisy_votes(world, 20_000, kappa=0.5, seed=1)
+    assert votes.sum() == 20_000
+    right = votes[np.arange(50), world.f].sum() / 20_000
+    assert right == pytest.approx(0.5 + 0.5 / 3, abs=4 * 0.5 / np.sqrt(20_000))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: bayes_optimal(0.5, [1]), "rho must be positive for at least 2 labels"),
+        (lambda: bayes_optimal(0.5, [1, 0]), "rho must be positive"),
+        (lambda: bayes_optimal(1, [0.5, 0.5]), "kappa must be below 1"),
+        (
+            lambda: noisy_votes(draw_world(FrequencyPrior.zipf(3), 2, 0), 0, 0.5),
+            "n must be at least 1, got 0",
+        ),
+    ],
+)
+def test_bad_arguments_of_learners_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
         call()

@@ -1,5 +1,6 @@
 """Companion library of *The Long Tail Book*: what a learner pays for not memorizing a long tail."""
 
+from longtail.noise import label_confidence
 from longtail.price import (
     expected_count,
     mass_seen,
@@ -11,15 +12,19 @@ from longtail.price import (
     tau,
 )
 from longtail.priors import FrequencyPrior
+from longtail.tails import no_tail_upper_bound, tail_lower_bound
 
 __all__ = [
     "FrequencyPrior",
     "expected_count",
+    "label_confidence",
     "mass_seen",
+    "no_tail_upper_bound",
     "optimal_error",
     "price_of_limit",
     "price_of_not_fitting",
     "price_of_privacy",
     "singleton_fraction",
+    "tail_lower_bound",
     "tau",
 ]

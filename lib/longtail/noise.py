@@ -7,12 +7,15 @@ otherwise.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
 from longtail import _checks
+from longtail._checks import Seed
+from longtail.worlds import World
 
 
 def label_posterior(votes: ArrayLike, kappa: float) -> NDArray[np.float64]:
@@ -75,6 +78,79 @@ def label_confidence(votes: ArrayLike, label: int, kappa: float) -> float:
     if label >= posterior.size:
         raise ValueError(f"label must be below {posterior.size}, the number of votes, got {label}")
     return float(posterior[label] - np.delete(posterior, label).max())
+
+
+def noisy_votes(world: World, n: int, kappa: float, seed: Seed = None) -> NDArray[np.int64]:
+    """Draw n noisy examples and count the labels of each element.
+
+    Returns
+    -------
+    ndarray, shape (N, m)
+        How often each label was seen on each element.
+
+    Examples
+    --------
+    >>> world = World(np.array([0.7, 0.3]), np.array([2, 0]), classes=3)
+    >>> noisy_votes(world, 10, kappa=1, seed=0)
+    array([[0, 0, 7],
+           [3, 0, 0]])
+    """
+    rng, n = np.random.default_rng(seed), _checks.whole("n", n, 1)
+    right, wrong = _vote_chances(_checks.real("kappa", kappa, 0, 1), world.classes)
+    shown = wrong + (right - wrong) * np.eye(world.classes)[world.f]
+    return np.asarray(rng.multinomial(rng.multinomial(n, world.D), shown))
+
+
+def copier(votes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Memorizer that believes everything: repeats one of the labels it saw, and guesses where it saw none."""
+    seen = np.where(votes.sum(-1, keepdims=True) == 0, 1, votes)
+    ballot = rng.random(votes.shape[:-1]) * seen.sum(-1)
+    return np.asarray((seen.cumsum(-1) > ballot[..., None]).argmax(-1))
+
+
+def majority(votes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Answer the label seen most often and draw ties: Bayes-optimal for uniform labels and 0 < kappa."""
+    return np.asarray((votes + rng.random(votes.shape)).argmax(-1))
+
+
+def bayes_optimal(kappa: float, rho: ArrayLike) -> Callable[..., NDArray[np.int64]]:
+    """Learner that answers the label with the largest posterior when labels are drawn from `rho`.
+
+    For a uniform `rho` it is `majority`; else it weighs the votes against what was likely beforehand.
+
+    Parameters
+    ----------
+    kappa
+        Chance that a label is copied rather than drawn at random, in [0, 1).
+    rho
+        Law of the true labels, shape (m,), positive.
+
+    Returns
+    -------
+    callable
+        ``learn(votes, rng)``, as `majority`.
+
+    Examples
+    --------
+    One vote in four classes with kappa = 0.1 cannot outweigh a prior of a half:
+
+    >>> learn = bayes_optimal(0.1, [0.5, 0.2, 0.2, 0.1])
+    >>> learn(np.array([[0, 0, 0, 1]]), np.random.default_rng(0))
+    array([0])
+    """
+    prior = _checks.vector("rho", rho)
+    if prior.size < 2 or not (prior > 0).all():
+        raise ValueError(f"rho must be positive for at least 2 labels, got {prior}")
+    if _checks.real("kappa", kappa, 0, 1) == 1:
+        raise ValueError("kappa must be below 1 (without noise one label says it all), got 1")
+    right, wrong = _vote_chances(kappa, prior.size)
+
+    def learn(votes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        score = votes * math.log(right / wrong) + np.log(prior)
+        best = np.isclose(score, score.max(-1, keepdims=True), rtol=0, atol=1e-9)  # rounding makes no ties
+        return majority(best.astype(np.int64), rng)
+
+    return learn
 
 
 def majority_accuracy(copies: int, kappa: float, classes: int) -> float:
