@@ -22,16 +22,23 @@ def processor() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
-def save(script: str, seed: int, results: dict[str, Any]) -> None:
-    """Write ``results/<script>.json`` with everything one needs to judge or repeat it."""
-    document = {
+def provenance(script: str, seed: int, *packages: str) -> dict[str, Any]:
+    """Return everything one needs to judge or repeat a result."""
+    return {
         "script": f"benchmarks/{Path(script).name}",
         "date": datetime.now(UTC).date().isoformat(),
         "hardware": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("numpy", "scipy")}},
+        "versions": {
+            "python": platform.python_version(),
+            **{p: version(p) for p in ("numpy", "scipy", *packages)},
+        },
         "seed": seed,
-        "results": results,
     }
+
+
+def save(script: str, seed: int, results: dict[str, Any], *packages: str) -> None:
+    """Write ``results/<script>.json``: provenance and results."""
+    document = {**provenance(script, seed, *packages), "results": results}
     RESULTS.mkdir(exist_ok=True)
     target = RESULTS / f"{Path(script).stem}.json"
     target.write_text(json.dumps(document, indent=1) + "\n")

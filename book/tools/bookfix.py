@@ -6,6 +6,7 @@
 - Theme options are completed here: `html_theme_options` in `_config.yml` would replace all of Jupyter
   Book's own.
 - Scripts that sphinx-thebe adds twice are added once, and two slips that shut people out are put right.
+- Fields of named tuples are documented once, by the docstring of their class.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from __future__ import annotations
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+
+class Point(NamedTuple):
+    """Any named tuple: its fields have a type of their own."""
+
+    x: int
+
 
 MATHJAX = "tex-chtml.js"
 CLEANER = {
@@ -78,9 +86,15 @@ def clean_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any]
     context["body"] = body
 
 
+def skip_fields(_app: Sphinx, _what: str, _name: str, obj: object, *_rest: Any) -> bool | None:
+    """Leave the fields of named tuples to the list of attributes in the docstring of their class."""
+    return True if isinstance(obj, type(Point.x)) else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the fixes."""
     app.connect("config-inited", complete_settings, priority=100)
     app.connect("html-page-context", clean_page, priority=950)
+    app.connect("autodoc-skip-member", skip_fields)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

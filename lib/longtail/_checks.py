@@ -68,3 +68,14 @@ def counts(name: str, values: ArrayLike) -> NDArray[np.int64]:
     if not whole_numbers.any():
         raise ValueError(f"{name} must not all be zero, got {array.size} zeros")
     return whole_numbers
+
+
+def labels(name: str, values: ArrayLike, classes: float = math.inf) -> NDArray[np.int64]:
+    """Return `values` as a non-empty 1-d int64 array of whole numbers in ``range(classes)``."""
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be a non-empty list of whole numbers, got {array!r:.80}")
+    if array.min() < 0 or array.max() >= classes:
+        wrong = array.min() if array.min() < 0 else array.max()
+        raise ValueError(f"{name} must lie in range({classes:g}), got {wrong}")
+    return array.astype(np.int64)

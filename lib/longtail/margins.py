@@ -78,8 +78,8 @@ def linear_classifier(x: Points, y: Labels) -> Classifier:
 def independence(x: ArrayLike, fresh: ArrayLike | None = None) -> NDArray[np.float64]:
     """Length of the projection of each point onto the span of the *other* points.
 
-    The least theta_i with |<x_i, v>| <= theta_i |v| for every v in that span.  Zero when x_i is orthogonal to
-    the others, |x_i| when it lies in their span.
+    The least theta_i with ``|<x_i, v>| <= theta_i |v|`` for every v in that span.  Zero when x_i is
+    orthogonal to the others, its own length when it lies in their span.
 
     Parameters
     ----------

@@ -24,6 +24,8 @@ FASHION_CLASSES = (
     "Ankle boot",
 )
 
+MEAN, DEVIATION = 0.286, 0.353  # of all pixels of the 60,000 training images, between 0 and 1
+
 # sha256 of the uncompressed bytes: the compressed ones differ from one distributor to the next.
 FASHION_FULL = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -50,6 +52,12 @@ class Images:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...] = FASHION_CLASSES
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """Images as rows of floats for a network, shape (n, 784), centred and scaled by constants."""
+        flat = self.images.reshape(len(self.images), -1).astype(np.float32)
+        return np.asarray((flat / 255 - np.float32(MEAN)) / np.float32(DEVIATION), dtype=np.float32)
 
 
 def fashion_mnist(split: Split = "train") -> Images:
