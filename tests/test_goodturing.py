@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from longtail import FrequencyPrior, expected_count, goodturing
 from longtail import mass_seen as expected_mass
+from longtail.goodturing import mass_seen, price
+from longtail.learners import limited, private, randomized_response
 
 ZIPF = FrequencyPrior.zipf(2000)
 
@@ -98,3 +100,49 @@ def test_interval_narrows_with_the_level():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# -- prices of learners -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("l", [0, 1, 2, 5])
+def test_price_of_one_count_is_the_mass_seen(l):
+    counts = np.random.default_rng(0).zipf(1.8, size=400)
+    one, known = price(counts, lambda k: float(k == l)), mass_seen(counts, l)
+    assert (one.value, one.se, one.unit) == pytest.approx((known.value, known.se, known.unit), rel=1e-12)
+
+
+@pytest.mark.parametrize("learner", [limited(0.1), private(1.0), randomized_response(2.0)])
+def test_price_of_a_learner_and_its_standard_error(learner):
+    """Over samples the estimate hits its own sample's price, and errs as its standard error says."""
+    prior, n, m, rng = FrequencyPrior.zipf(400), 600, 5, np.random.default_rng(1)
+    D, scores = prior.frequencies, []
+    for _ in range(800):
+        counts = rng.multinomial(n, D)
+        guess = price(counts, lambda l: 1 - learner.fit(l, m) if l else 0.0)
+        truth = sum(d * (1 - learner.fit(int(c), m)) for d, c in zip(D, counts, strict=True) if c)
+        scores.append((guess.value - truth) / guess.se)
+    assert abs(np.mean(scores)) < 4 / np.sqrt(800) + 0.1  # skewness of order 1 / sqrt(number of events)
+    assert np.std(scores) == pytest.approx(1, abs=0.1 + 4 / np.sqrt(1600))
+
+
+def test_price_of_a_group_in_shared_subpopulations():
+    """Two groups over the same elements: each estimate is unbiased for its own group."""
+    rng, n = np.random.default_rng(2), 300
+    P = rng.dirichlet(np.full(200, 0.3), size=2) * np.array([[0.7], [0.3]])
+    gaps = []
+    for _ in range(3_000):
+        members = rng.multinomial(n, P.ravel()).reshape(2, -1)
+        counts = members.sum(axis=0)
+        if not members[1].any():
+            continue
+        guess = price(counts, lambda l: float(l == 1), members[1])
+        gaps.append(guess.value - P[1][counts == 1].sum() / P[1].sum())
+    assert abs(np.mean(gaps)) < 4 * np.std(gaps) / np.sqrt(len(gaps)) + 1 / n
+
+
+def test_members_must_be_part_of_the_counts():
+    with pytest.raises(ValueError, match="members must be parts of the 2 counts"):
+        price([2, 1], float, members=[0, 2])
+    with pytest.raises(ValueError, match="members must be parts of the 2 counts"):
+        price([2, 1], float, members=[1])

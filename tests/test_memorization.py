@@ -133,12 +133,16 @@ def test_strong_influence_is_found_and_little_else():
 def test_shards_restarts_and_processes_change_nothing(tmp_path):
     alone = measure(10, shard=4)
     assert same(alone, measure(10, shard=4, store=tmp_path))
-    (next(tmp_path.rglob("piece-000001.npz"))).unlink()
+    next(tmp_path.rglob("members-000004-000008.npz")).unlink()
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         assert same(alone, measure(10, shard=4, store=tmp_path, executor=pool))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert same(alone, measure(10, shard=4, store=tmp_path))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    longer = measure(12, shard=4, store=tmp_path)
+    assert all(path.stat().st_mtime_ns == moment for path, moment in before.items())
+    np.testing.assert_array_equal(longer.learned.correct[:10], alone.learned.correct)
     assert same(alone, subsample_memorization(make_data, MODEL, 10, recipe=RECIPE, shard=3))
 
 

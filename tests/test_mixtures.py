@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 from longtail import FrequencyPrior
-from longtail.margins import coupling_margin, independence, linear_classifier, max_margin
+from longtail.margins import (
+    coupling_margin,
+    independence,
+    linear_classifier,
+    max_margin,
+    sharp_coupling_margin,
+)
 from longtail.mixtures import coupling, gaussian_mixture, nearest_neighbour, spherical_mixture
 from longtail.worlds import World, draw_world
 from scipy.optimize import minimize
@@ -155,6 +161,17 @@ def test_margin_above_the_bound_couples_every_singleton():
         met += applies.sum()
         assert (y * (fresh @ w) > 0)[applies].all()
     assert 100 < met <= 900
+
+
+def test_sharp_margin_is_attained():
+    """Singleton, fresh point and one direction v in three dimensions: at g* the answer is undecided."""
+    rng = np.random.default_rng(1)
+    for theta, t in rng.uniform((0.05, 0.1), (0.4, 0.9), size=(50, 2)):
+        x = np.array([theta, np.sqrt(1 - theta**2), 0])  # v is the first axis
+        fresh = np.array([-theta, (t + theta**2) / np.sqrt(1 - theta**2), 0])
+        normal = np.array([fresh[1], -fresh[0], 0]) / np.hypot(*fresh[:2])  # undecided about the fresh point
+        assert x @ fresh == pytest.approx(t, rel=1e-12)
+        assert x @ normal == pytest.approx(sharp_coupling_margin(theta, t), rel=1e-9)
 
 
 def test_linear_classifier_fits_its_sample():

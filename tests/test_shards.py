@@ -25,14 +25,14 @@ def piece(k, log=None, dies=()):
 
 
 def pieces(number=6, **extra):
-    return [partial(piece, k, **extra) for k in range(number)]
+    return {f"piece-{k}": partial(piece, k, **extra) for k in range(number)}
 
 
 def collected(found):
     return {k: (int(arrays["square"]), int(arrays["value"].sum())) for k, arrays in found}
 
 
-EXPECTED = collected(enumerate(piece(k) for k in range(6)))
+EXPECTED = collected((f"piece-{k}", piece(k)) for k in range(6))
 
 
 def spawned(workers=2):
@@ -78,7 +78,7 @@ def damage(path, how):
             middle = len(content) // 2
             path.write_bytes(content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :])
         case "foreign":
-            shards.save(path, piece(3), "another run/3")
+            shards.save(path, piece(3), "another run/piece-3")
         case "other content":
             stored = shards.load(path)
             np.savez(path, **(stored | {"square": np.array(-1), "checksum": np.array("0")}))
@@ -87,8 +87,8 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["half-written", "empty", "flipped", "foreign", "other content"])
 def test_damage_is_named_and_made_again(tmp_path, how):
     list(shards.run(pieces(), "a", tmp_path))
-    damage(tmp_path / "a" / "piece-000003.npz", how)
-    with pytest.warns(shards.DamagedShard, match=r"piece-000003\.npz .* is not used"):
+    damage(tmp_path / "a" / "piece-3.npz", how)
+    with pytest.warns(shards.DamagedShard, match=r"piece-3\.npz .* is not used"):
         assert collected(shards.run(pieces(), "a", tmp_path)) == EXPECTED
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -111,9 +111,9 @@ def test_an_error_in_a_piece_is_not_hidden(tmp_path):
         raise ZeroDivisionError("in the piece")
 
     with pytest.raises(ZeroDivisionError, match="in the piece"):
-        list(shards.run([*pieces(2), broken], "a", tmp_path))
+        list(shards.run(pieces(2) | {"broken": broken}, "a", tmp_path))
     with ThreadPoolExecutor(1) as pool, pytest.raises(ZeroDivisionError, match="in the piece"):
-        list(shards.run([*pieces(2), broken], "a", tmp_path, pool))
+        list(shards.run(pieces(2) | {"broken": broken}, "a", tmp_path, pool))
 
 
 def test_an_error_cancels_what_has_not_begun():
@@ -147,7 +147,7 @@ def slow(k):
     return {"square": np.array(k * k), "value": np.arange(k, k + 1000)}
 
 if __name__ == "__main__":
-    for k, _ in shards.run([partial(slow, k) for k in range(6)], "a", sys.argv[1]):
+    for k, _ in shards.run({f"piece-{k}": partial(slow, k) for k in range(6)}, "a", sys.argv[1]):
         print(k, flush=True)
 """
 

@@ -6,6 +6,8 @@ The identity behind all of it: the expected mass of the elements seen l times am
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -116,6 +118,49 @@ def mass_seen(counts: ArrayLike, l: int) -> Estimate:
     up, up2 = (phi[k] if k < phi.size else 0.0 for k in (l + 1, l + 2))
     variance = (l + 1) ** 2 * up * (1 - up / n) + (l + 1) * (l + 2) * up2
     return Estimate(float((l + 1) * up / n), float(np.sqrt(variance) / n), (l + 1) / n)
+
+
+def price(counts: ArrayLike, charge: Callable[[int], float], members: ArrayLike | None = None) -> Estimate:
+    """Estimate what a learner pays that is charged by how often each element was seen.
+
+    The price is the sum over l of charge(l) times the mass of the elements seen l times; each example tells
+    what it would have cost had it been the fresh one, charge(count - 1).
+
+    Parameters
+    ----------
+    counts
+        How often each element was seen, shape (k,); they must come from independent draws.
+    charge
+        Error on an element seen l >= 0 times; for a `longtail.learners.CountLearner` it is 1 - fit(l, m).
+    members
+        How many of these draws belong to one group, shape (k,): then the price of that group.  The whole
+        sample when left out.
+
+    Returns
+    -------
+    Estimate
+        With the standard error of its distance from the true price in this very sample.
+
+    Examples
+    --------
+    To miss every singleton costs the mass of the singletons:
+
+    >>> counts = [5, 2, 2, 1, 1, 1]
+    >>> price(counts, lambda l: float(l == 1)).value, mass_seen(counts, l=1).value
+    (0.3333333333333333, 0.3333333333333333)
+    """
+    c = _checks.counts("counts", counts)
+    k = c if members is None else _checks.counts("members", members)
+    if k.shape != c.shape or (k > c).any():
+        raise ValueError(f"members must be parts of the {c.size} counts, got {k!r:.80}")
+    levels, where = np.unique(c, return_inverse=True)
+    now, before = (
+        np.array([charge(max(int(l) - back, 0)) for l in levels], dtype=np.float64)[where] for back in (1, 2)
+    )
+    n, value = float(k.sum()), float(k @ now) / float(k.sum())
+    variance = k @ now**2 + (k * (k - 1)) @ (now - before) ** 2 - n * value**2
+    firsts = (l * charge(l - 1) for l in range(1, int(c.max()) + 3) if charge(l - 1) > 0)
+    return Estimate(float(value), math.sqrt(max(float(variance), 0.0)) / n, next(firsts, 1.0) / n)
 
 
 def tau(counts: ArrayLike, l: int = 1) -> float:

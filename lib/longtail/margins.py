@@ -117,7 +117,7 @@ def coupling_margin(theta: float, tau_squared: float, norm: float = 1.0) -> floa
     """Margin above which a separating w in the span of the data answers a singleton's cloud by its label.
 
     theta K (1 + norm^2 / tau^2) with K = (1 - theta^2 / norm^2)^(-1/2); the book's version of Feldman 2020,
-    Theorem 3.4, a sufficient condition.
+    Theorem 3.4, a sufficient condition.  `sharp_coupling_margin` is the least margin with this property.
 
     Parameters
     ----------
@@ -141,6 +141,22 @@ def coupling_margin(theta: float, tau_squared: float, norm: float = 1.0) -> floa
             f"theta must be below norm and tau_squared positive, got {theta:g}, {norm:g}, {tau_squared:g}"
         )
     return theta * (1 + norm**2 / tau_squared) / math.sqrt(1 - (theta / norm) ** 2)
+
+
+def sharp_coupling_margin(theta: float, tau_squared: float, norm: float = 1.0) -> float:
+    """Least margin that couples every such singleton: attained in the book, not in the paper.
+
+    theta (1 + X / t) / sqrt(1 + 2 theta^2 / t + theta^2 X / t^2) with X = norm^2 and t = tau^2; parameters as
+    in `coupling_margin`, which it never exceeds.
+
+    Examples
+    --------
+    >>> sharp_coupling_margin(0.3, 0.5) < coupling_margin(0.3, 0.5)
+    True
+    """
+    coupling_margin(theta, tau_squared, norm)  # the same arguments are allowed
+    ratio = norm**2 / tau_squared
+    return theta * (1 + ratio) / math.sqrt(1 + theta**2 * (2 + ratio) / tau_squared)
 
 
 def _matrix(name: str, values: ArrayLike) -> Points:

@@ -275,7 +275,7 @@ def subsample_memorization(
     executor
         Any `concurrent.futures.Executor`; the result does not depend on it.
     store
-        Folder for finished shards: a run that was stopped goes on from there.
+        Folder for finished shards: a run that was stopped, or wants more members, goes on from there.
     shard
         Members in one piece of work; memory grows with it.
 
@@ -299,11 +299,12 @@ def subsample_memorization(
     settings = (fraction, recipe, str(dtype), route, device.split(":")[0], str(sample))
     run_id = shards.fingerprint(*map(np.asarray, data), *state, settings)
     work = partial(_shard, dataset, model, fraction, recipe, seed, device, dtype, route)
-    pieces = [partial(work, range(k, min(k + shard, n_models))) for k in range(0, n_models, shard)]
-    whole_run = shards.fingerprint(run_id, seed, n_models, shard)
+    parts = [range(k, min(k + shard, n_models)) for k in range(0, n_models, shard)]
+    pieces = {f"members-{part.start:06d}-{part.stop:06d}": partial(work, part) for part in parts}
+    whole_run = shards.fingerprint(run_id, seed)
     found = dict(shards.run(pieces, whole_run, store, executor, f"{n_models} models in shards of {shard}"))
     members = np.column_stack([np.full(n_models, seed), np.arange(n_models)])
-    return Memorization(_join([_unpack(found[k]) for k in range(len(pieces))]), members, run_id)
+    return Memorization(_join([_unpack(found[name]) for name in pieces]), members, run_id)
 
 
 def measured(name: str) -> tuple[Memorization, dict[str, Any]]:

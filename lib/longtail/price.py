@@ -176,7 +176,8 @@ def price_of_privacy(
 
     A lower bound on the excess error.  `fit` bounds the chance that a private prediction on a singleton is
     its label.  For m classes Feldman 2020, Theorem 4.8, gives min(1, e^epsilon / m + delta); the tight bound
-    is (e^epsilon + (m - 1) delta) / (e^epsilon + m - 1), attained by randomized response at delta = 0.
+    is (e^epsilon + (m - 1) delta) / (e^epsilon + m - 1), attained on singletons by randomized response that
+    answers the label itself with probability delta.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from functools import partial
 from pathlib import Path
@@ -51,18 +51,18 @@ def fingerprint(*parts: object) -> str:
 
 
 def run(
-    pieces: Sequence[Piece],
+    pieces: Mapping[str, Piece],
     run_id: str,
     store: str | Path | None = None,
     executor: Executor | None = None,
     description: str = "pieces",
-) -> Iterator[tuple[int, Arrays]]:
-    """Yield the number and the arrays of every piece, in the order in which they are finished.
+) -> Iterator[tuple[str, Arrays]]:
+    """Yield the name and the arrays of every piece, in the order in which they are finished.
 
     Parameters
     ----------
     pieces
-        Independent calls; picklable if an executor of processes runs them.
+        Independent calls by name; picklable if an executor of processes runs them.
     run_id
         Fingerprint of the run, see `fingerprint`.
     store
@@ -80,24 +80,25 @@ def run(
     folder = None if store is None else Path(store) / run_id[:16]
     missing = []
     with tqdm(total=len(pieces), desc=description, leave=False, disable=None) as bar:
-        for number in range(len(pieces)):
-            found = None if folder is None else load(_path(folder, number), f"{run_id}/{number}")
+        for name in pieces:
+            found = None if folder is None else load(folder / f"{name}.npz", f"{run_id}/{name}")
             if found is None:
-                missing.append(number)
+                missing.append(name)
             else:
                 bar.update()
-                yield number, found
-        calls = {k: partial(_make, pieces[k], folder and _path(folder, k), f"{run_id}/{k}") for k in missing}
-        for number, arrays in _calls(calls, executor):
+                yield name, found
+        paths = {name: folder and folder / f"{name}.npz" for name in missing}
+        calls = {name: partial(_make, pieces[name], paths[name], f"{run_id}/{name}") for name in missing}
+        for name, arrays in _calls(calls, executor):
             bar.update()
-            yield number, arrays
+            yield name, arrays
 
 
-def _calls(calls: Mapping[int, Piece], executor: Executor | None) -> Iterator[tuple[int, Arrays]]:
+def _calls(calls: Mapping[str, Piece], executor: Executor | None) -> Iterator[tuple[str, Arrays]]:
     if executor is None:
-        yield from ((number, call()) for number, call in calls.items())
+        yield from ((name, call()) for name, call in calls.items())
         return
-    futures = {executor.submit(call): number for number, call in calls.items()}
+    futures = {executor.submit(call): name for name, call in calls.items()}
     done = 0
     try:
         for future in as_completed(futures):
@@ -119,10 +120,6 @@ def _make(piece: Piece, path: Path | None, identity: str) -> Arrays:
     if path is not None:
         save(path, arrays, identity)
     return arrays
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"piece-{number:06d}.npz"
 
 
 def save(path: Path, arrays: Arrays, identity: str) -> None:
