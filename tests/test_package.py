@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import longtail as lt
 import matplotlib.pyplot as plt
@@ -93,23 +92,3 @@ def test_both_readings_to_six_digits():
             assert [round(x, digits) for x in got] == list(wanted)
         else:
             assert got == pytest.approx(wanted, rel=2e-3)
-
-
-def test_numbers_on_the_page_paper_vs_book():
-    """The page's column `ours` is what the functions that it names compute, digit by digit."""
-    page = (Path(__file__).parents[1] / "book" / "reference" / "paper_vs_book.md").read_text()
-    numbers = page.split("## Numbers")[1].split("## Not in the paper")[0]
-    rows = [[c.strip() for c in row.strip("| \n").split("|")] for row in numbers.splitlines() if "`" in row]
-    rows = [row for row in rows if len(row) == 6]
-    compute = {
-        "tau": lambda p, n: n * lt.tau(p, n),
-        "prior.frequencies": lambda p, n: n * p.frequencies[-1],
-        "singleton_fraction": lt.singleton_fraction,
-        "optimal_error": lambda p, n: lt.optimal_error(p, n, 10),
-        "price_of_not_fitting": lambda p, n: lt.price_of_not_fitting(p, n, 10),
-        "price_of_limit": lambda p, n: lt.price_of_limit(p, n, 10, 0.5),
-    }
-    assert len(rows) == len(PAPER) + 1
-    for N, n, _, _, ours, function in rows:
-        prior = FrequencyPrior.zipf(int(N.replace(",", "")))
-        assert f"{compute[function.strip('`')](prior, int(n.replace(',', ''))):.6f}" == ours

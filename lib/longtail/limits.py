@@ -62,8 +62,9 @@ def private_fit(l: int, classes: int, epsilon: float) -> float:
         return 1 / m
     if epsilon == math.inf:
         return 1.0
-    best = l / 2 - math.log(m - 1) / (2 * epsilon)  # where the two terms below are equal: their sum is least
-    near = (min(max(k, 0), l // 2) for k in (math.floor(best), math.ceil(best)))
+    # Least where the two terms below are equal, if that is inside; a tiny epsilon puts it far outside.
+    best = max(0.0, l / 2 - math.log(m - 1) / (2 * epsilon))
+    near = (min(k, l // 2) for k in (math.floor(best), math.ceil(best)))
     log_least = min(np.logaddexp((l - k) * epsilon, math.log(m - 1) + k * epsilon) for k in near)
     return -math.expm1(math.log(m - 1) - log_least)
 
