@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
 from multiprocessing import get_context
+from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def images(size: int) -> Dataset:
 def small_cnn() -> nn.Module:
     """Two convolutions and a linear layer, 8 x 8 inputs."""
     return nn.Sequential(
-        nn.Unflatten(1, (1, 8)), nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU(),
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU(),
         nn.Flatten(), nn.Linear(256, 10),
     )  # fmt: skip
 
@@ -111,8 +112,23 @@ def two_processes(data: Dataset, models: int = 256) -> list[float]:
     return ratios
 
 
+def peak(models: int) -> float:
+    """Peak memory of this process in MiB after a run of that many models, 784-128-10 on 3,000 examples."""
+    subsample_memorization(images(3000), mlp(784, 128, 10), models, recipe=Recipe(epochs=1), shard=16)
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1024
+
+
+def peaks() -> dict[int, int]:
+    """Measure each in a process of its own."""
+    found = {}
+    for models in (16, 64, 256, 1024):
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            found[models] = round(pool.submit(peak, models).result())
+    return found
+
+
 def main() -> None:
-    """Measure the work, other sizes, and two processes."""
+    """Measure the work, other sizes, memory, and two processes."""
     torch.set_num_threads(1)
     data, work = digits(), Recipe()
     results: dict[str, object] = {
@@ -129,6 +145,7 @@ def main() -> None:
             images(3000), mlp(*sizes), short, {"loop": 4, "vmap": 4, "mlp": 8}
         )
     results["small CNN, 8 x 8"] = compare(data, small_cnn, short, {"loop": 4, "vmap": 8})
+    results["peak memory, MiB, by number of models"] = peaks()
     ratios = two_processes(data)
     results["one process / two, by the clock"] = {
         "median": round(statistics.median(ratios), 2), "range": [round(min(ratios), 2), round(max(ratios), 2)]
