@@ -8,9 +8,11 @@ from longtail.ensembles import (
     Recipe,
     choose_path,
     initial_module,
+    logits,
     mlp,
     subset,
     train_members,
+    train_modules,
 )
 from torch import nn
 
@@ -95,25 +97,25 @@ def one_thread():
 
 @pytest.mark.parametrize("model", [mlp(6, 12, 3), mlp(6, 8, 5, 3), Small], ids=["mlp", "deep", "conv"])
 def test_the_loop_is_the_loop_that_everybody_writes(monkeypatch, one_thread, model):
-    logits, _ = trained(monkeypatch, "loop", model)
+    answers, _ = trained(monkeypatch, "loop", model)
     for member in range(5):
-        assert torch.equal(logits[member], by_hand(model, DATA, member, RECIPE))
+        assert torch.equal(answers[member], by_hand(model, DATA, member, RECIPE))
 
 
 @pytest.mark.parametrize("sizes", [(6, 12, 3), (64, 128, 10)], ids=str)
 def test_batched_models_are_the_plain_loop_bit_by_bit(monkeypatch, one_thread, sizes):
     data = make_data(n=200, d=sizes[0], classes=sizes[-1])
-    logits, _ = trained(monkeypatch, "vmap", mlp(*sizes), data)
+    answers, _ = trained(monkeypatch, "vmap", mlp(*sizes), data)
     for member in range(5):
-        assert torch.equal(logits[member], by_hand(mlp(*sizes), data, member, RECIPE))
+        assert torch.equal(answers[member], by_hand(mlp(*sizes), data, member, RECIPE))
 
 
 @pytest.mark.parametrize("model", [mlp(6, 8, 5, 3), Small], ids=["deep", "conv"])
 def test_other_batched_kernels_agree_to_rounding(monkeypatch, model):
     """Where a product over all members has another kernel than one product, the order of its sums differs."""
-    logits, _ = trained(monkeypatch, "vmap", model, dtype=torch.float64)
+    answers, _ = trained(monkeypatch, "vmap", model, dtype=torch.float64)
     loop, _ = trained(monkeypatch, "loop", model, dtype=torch.float64)
-    torch.testing.assert_close(logits, loop, rtol=0, atol=1e-11)
+    torch.testing.assert_close(answers, loop, rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("model", [mlp(6, 3), mlp(6, 12, 3), mlp(6, 8, 5, 3)], ids=["linear", "mlp", "deep"])
@@ -207,8 +209,8 @@ def test_gpu_and_cpu_agree(path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fraction": 1.0}, "fraction must leave examples in and out, got 1 of 90"),
-        ({"fraction": 0.001}, r"fraction must leave examples in and out, got 0\.001 of 90"),
+        ({"fraction": 1.1}, r"fraction must lie in \[0, 1\], got 1\.1"),
+        ({"fraction": 0.001}, r"fraction must leave examples to train on, got 0\.001 of 90"),
         ({"path": "fast"}, "path must be one of"),
         ({"path": "vmap", "model": WithBuffer}, "needs a module without buffers and randomness, got norm"),
         ({"path": "mlp", "model": Small}, "path 'mlp' needs linear layers with ReLU"),
@@ -233,3 +235,25 @@ def test_bad_recipes_are_named():
             Recipe(**change)
     with pytest.raises(ValueError, match="sizes must name at least inputs and classes"):
         mlp(3)
+
+
+@pytest.mark.parametrize("path", ["mlp", "vmap", "loop"])
+def test_trained_modules_are_the_members(path):
+    settings = {"recipe": RECIPE, "seed": 3, "path": path, "fraction": 0.7}
+    modules = train_modules(DATA, mlp(6, 12, 3), range(5), **settings)
+    members = train_members(DATA, mlp(6, 12, 3), range(5), **settings)
+    outputs = logits(modules, DATA.x_test)
+    assert outputs.shape == (5, 40, 3)
+    assert (outputs.argmax(-1) == DATA.y_test).tolist() == members.correct_test.tolist()
+    if path == "loop":
+        by_loop = [by_hand(mlp(6, 12, 3), DATA, k, RECIPE).numpy() for k in range(5)]
+        np.testing.assert_allclose(logits(modules, DATA.x), by_loop, rtol=0, atol=1e-5)
+
+
+def test_all_of_the_data_for_all(one_thread):
+    members = train_members(DATA, mlp(6, 12, 3), range(3), fraction=1.0, recipe=RECIPE)
+    assert members.inside.all()
+    modules = train_modules(DATA, mlp(6, 12, 3), range(2), recipe=RECIPE, path="loop")
+    assert torch.equal(
+        torch.tensor(logits(modules[:1], DATA.x)[0]), by_hand(mlp(6, 12, 3), DATA, 0, RECIPE, 0, 1.0)
+    )

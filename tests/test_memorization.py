@@ -216,7 +216,8 @@ def test_files_are_open_and_checked(tmp_path, result):
     [
         ({"n_models": 1}, "n_models must be at least 2, got 1"),
         ({"shard": 0}, "shard must be at least 1, got 0"),
-        ({"fraction": 0.0}, "fraction must leave examples in and out"),
+        ({"fraction": 0.0}, "fraction must leave examples to train on"),
+        ({"fraction": 1.0}, "fraction must leave examples out, got 1 of 60"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
     ],
 )

@@ -178,7 +178,7 @@ def train_members(
     members
         Numbers of the members, at least 0.
     fraction
-        Share of the training data for each member, in (0, 1).
+        Share of the training data for each member, in (0, 1]; with 1 all members are trained on all.
     recipe
         How to train; ``Recipe()`` when left out.
     seed
@@ -198,28 +198,75 @@ def train_members(
     ValueError
         If the data do not fit together, or the path cannot train such modules.
     """
+    _, x, x_test = _tensors(data, device, dtype)
+    correct, correct_test = [], []
+    for _, logits in _train(data, model, members, fraction, recipe, seed, device, dtype, path):
+        correct.append(_decide(logits, x, data.y))
+        correct_test.append(_decide(logits, x_test, data.y_test))
+    inside = np.zeros((len(members), len(data.x)), dtype=bool)
+    size = subset_size(len(data.x), fraction)
+    np.put_along_axis(inside, np.array([subset(seed, k, len(data.x), size) for k in members]), True, axis=1)
+    return Members(inside, np.concatenate(correct), np.concatenate(correct_test))
+
+
+def train_modules(
+    data: Dataset,
+    model: Model,
+    members: Sequence[int],
+    fraction: float = 1.0,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    path: Path = "auto",
+) -> list[nn.Module]:
+    """Train as `train_members` does and return the trained modules, in the order of `members`.
+
+    Of use where more than decisions is asked of a model: `logits` gives its outputs, `subset` what it was
+    trained on.  With the default `fraction` members differ in initial weights and order only.
+    """
+    trained = _train(data, model, members, fraction, recipe, seed, device, dtype, path)
+    return [module.eval() for modules, _ in trained for module in modules]
+
+
+def logits(modules: Sequence[nn.Module], x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Outputs of trained modules, shape (modules, inputs, classes); inputs take the modules' precision."""
+    outputs = []
+    with torch.no_grad():
+        for module in modules:
+            kind = next(module.parameters())
+            blocks = torch.as_tensor(np.asarray(x), device=kind.device).to(kind.dtype).split(2000)
+            outputs.append(torch.cat([module(block) for block in blocks]).cpu().numpy())
+    return np.stack(outputs)
+
+
+def _train(
+    data: Dataset,
+    model: Model,
+    members: Sequence[int],
+    fraction: float,
+    recipe: Recipe | None,
+    seed: int,
+    device: str,
+    dtype: torch.dtype,
+    path: Path,
+) -> Iterator[tuple[list[nn.Module], Logits]]:
+    """Train chunk by chunk and yield the modules and what gives their outputs together."""
     size, recipe = subset_size(len(data.x), fraction), recipe or Recipe()
     members = [_checks.whole("members", k) for k in members]
     if not members:
         raise ValueError("members must not be empty")
     sample = initial_module(model, seed, 0)
     check_data(data, sample)
-    route = choose_path(path, sample, device)
-    chosen = [subset(seed, k, len(data.x), size) for k in members]
-    x, y, x_test = _tensors(data, device, dtype)
-    inside = np.zeros((len(members), len(data.x)), dtype=bool)
-    np.put_along_axis(inside, np.array(chosen), True, axis=1)
-    correct, correct_test = [], []
+    trainer = _TRAINERS[choose_path(path, sample, device)]
+    y, x, _ = _tensors(data, device, dtype)
     width = _chunk(sample, x[0].numel(), recipe, device)
     with _one_thread(device):
         for start in range(0, len(members), width):
-            part = slice(start, start + width)
-            modules = [initial_module(model, seed, k).to(device, dtype) for k in members[part]]
-            orders = [_orders(seed, k, c) for k, c in zip(members[part], chosen[part], strict=True)]
-            logits = _TRAINERS[route](modules, x, y, _batches(orders, recipe, device), recipe)
-            correct.append(_decide(logits, x, data.y))
-            correct_test.append(_decide(logits, x_test, data.y_test))
-    return Members(inside, np.concatenate(correct), np.concatenate(correct_test))
+            part = members[start : start + width]
+            modules = [initial_module(model, seed, k).to(device, dtype) for k in part]
+            orders = [_orders(seed, k, subset(seed, k, len(data.x), size)) for k in part]
+            yield modules, trainer(modules, x, y, _batches(orders, recipe, device), recipe)
 
 
 def check_data(data: Dataset, module: nn.Module) -> None:
@@ -242,8 +289,8 @@ def check_data(data: Dataset, module: nn.Module) -> None:
 def subset_size(n: int, fraction: float) -> int:
     """Return how many of n examples each member is trained on."""
     size = round(_checks.real("fraction", fraction, 0, 1) * n)
-    if not 0 < size < n:
-        raise ValueError(f"fraction must leave examples in and out, got {fraction:g} of {n}")
+    if size == 0:
+        raise ValueError(f"fraction must leave examples to train on, got {fraction:g} of {n}")
     return size
 
 
@@ -279,9 +326,10 @@ def _is_mlp(module: nn.Module) -> bool:
 
 
 def _tensors(data: Dataset, device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+    """Labels and inputs to train on, inputs to test on."""
     y = torch.as_tensor(np.asarray(data.y, dtype=np.int64), device=device)
     x, x_test = (torch.as_tensor(np.asarray(part), device=device).to(dtype) for part in (data.x, data.x_test))
-    return x, y, x_test
+    return y, x, x_test
 
 
 def _chunk(module: nn.Module, inputs: int, recipe: Recipe, device: str) -> int:
@@ -353,6 +401,8 @@ def _train_vmap(
         for name, slope in gradient(weights, x[step], y[step]).items():
             velocity[name].mul_(recipe.momentum).add_(slope)
             weights[name].add_(velocity[name], alpha=-recipe.lr)
+    for k, module in enumerate(modules):
+        module.load_state_dict({name: value[k] for name, value in weights.items()})
     return lambda inputs: vmap(lambda state: functional_call(skeleton, state, (inputs,)))(weights)
 
 
@@ -373,7 +423,7 @@ def _train_mlp(
     V, v = [torch.zeros_like(w) for w in W], [torch.zeros_like(w) for w in b]
     for step in batches:
         members, size = step.shape
-        inputs = flat[step.flatten()]
+        inputs = flat.index_select(0, step.flatten())
         a = [inputs.view(members, size, -1).transpose(1, 2)]
         for level, (weight, bias) in enumerate(zip(W, b, strict=True)):
             z = torch.baddbmm(bias, weight, a[-1])
@@ -388,6 +438,11 @@ def _train_mlp(
                 g = torch.ops.aten.threshold_backward(g, a[level], 0)
             W[level].add_(V[level], alpha=-recipe.lr)
             b[level].add_(v[level], alpha=-recipe.lr)
+    with torch.no_grad():
+        for layers, weight, bias in zip(levels, W, b, strict=True):
+            for k, layer in enumerate(layers):
+                layer.weight.copy_(weight[k])
+                layer.bias.copy_(bias[k, :, 0])
     return lambda block: _forward(W, b, block.flatten(1)).transpose(1, 2)
 
 

@@ -293,7 +293,8 @@ def subsample_memorization(
     data = _data(dataset)
     sample = initial_module(model, 0, 0)
     check_data(data, sample)
-    subset_size(len(data.x), fraction)
+    if subset_size(len(data.x), fraction) == len(data.x):
+        raise ValueError(f"fraction must leave examples out, got {fraction:g} of {len(data.x)}")
     route = choose_path(path, sample, device)
     state = [value.numpy(force=True) for value in sample.state_dict().values()]
     settings = (fraction, recipe, str(dtype), route, device.split(":")[0], str(sample))
