@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).with_name("results")
+MEASURED = Path(__file__).parents[1] / "lib" / "longtail" / "datasets" / "measured"  # what chapters load
 
 
 def processor() -> str:
@@ -36,11 +37,11 @@ def provenance(script: str, seed: int, *packages: str) -> dict[str, Any]:
     }
 
 
-def save(script: str, seed: int, results: dict[str, Any], *packages: str) -> None:
-    """Write ``results/<script>.json``: provenance and results."""
+def save(script: str, seed: int, results: dict[str, Any], *packages: str, folder: Path = RESULTS) -> None:
+    """Write ``<folder>/<script>.json``: provenance and results."""
     document = {**provenance(script, seed, *packages), "results": results}
-    RESULTS.mkdir(exist_ok=True)
-    target = RESULTS / f"{Path(script).stem}.json"
+    folder.mkdir(exist_ok=True)
+    target = folder / f"{Path(script).stem}.json"
     target.write_text(json.dumps(document, indent=1) + "\n")
     json.dump(results, sys.stdout, indent=1)
-    print(f"\nwritten: benchmarks/results/{target.name}")
+    print(f"\nwritten: {target.relative_to(Path(__file__).parents[1])}")

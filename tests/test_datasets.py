@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -404,3 +405,17 @@ def test_maker_reports_whether_a_file_is_the_pinned_one(tmp_path, monkeypatch, c
         "fashion_mnist.npz",
     ]
     assert (tmp_path / "adult.npz").is_file()
+
+
+def test_results_of_experiments_come_with_their_provenance():
+    with pytest.raises(
+        ValueError, match=r"name must be one of \[.*'fashion_mnist_subset'.*\], got 'nothing'"
+    ):
+        datasets.experiment("nothing")
+    root = Path(__file__).parents[1]
+    names = [path.stem for path in (root / "lib/longtail/datasets/measured").glob("*.json")]
+    assert "fashion_mnist_subset" in names
+    for name in names:
+        found = datasets.experiment(name)
+        assert {"script", "date", "hardware", "versions", "seed"} <= found.keys()
+        assert (root / found["script"]).exists()

@@ -5,6 +5,7 @@ demand and checked against their sha256.  Sources, licences and credits: ``READM
 files; how they were made: `longtail.datasets.make`.
 """
 
+from longtail.datasets.experiments import experiment
 from longtail.datasets.images import Images, fashion_mnist, fashion_mnist_full
 from longtail.datasets.tables import ADULT_ATTRIBUTES, WordCounts, adult, austen_words, cells
 
@@ -15,6 +16,7 @@ __all__ = [
     "adult",
     "austen_words",
     "cells",
+    "experiment",
     "fashion_mnist",
     "fashion_mnist_full",
 ]
