@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import scipy.linalg
@@ -21,14 +22,14 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-N, REFITS, ROUNDS, PENALTY, K = 2000, 10, 5, 10.0, 5
+N, REFITS, ROUNDS, PENALTY = 2000, 10, 5, 10.0
 Floats = NDArray[np.float64]
 Refit = Callable[[Floats, NDArray[np.int64], Floats], int]
 
 
-def refit_knn(x: Floats, y: NDArray[np.int64], point: Floats) -> int:
+def refit_knn(k: int, x: Floats, y: NDArray[np.int64], point: Floats) -> int:
     """Train scikit-learn's classifier, answer one point."""
-    return int(KNeighborsClassifier(K, algorithm="brute").fit(x, y).predict(point[None])[0])
+    return int(KNeighborsClassifier(k, algorithm="brute").fit(x, y).predict(point[None])[0])
 
 
 def refit_ridge(x: Floats, y: NDArray[np.int64], point: Floats) -> int:
@@ -88,7 +89,10 @@ def main() -> None:
     x, y = images.inputs[:N].astype(np.float64), images.labels[:N].astype(np.int64)
     with threadpool_limits(1):
         results = {
-            f"{K} nearest neighbours": compare(lambda: leave_one_out.knn(x, y, K), refit_knn, x, y),
+            **{
+                f"{k} nearest": compare(partial(leave_one_out.knn, x, y, k), partial(refit_knn, k), x, y)
+                for k in (1, 5)
+            },
             "ridge": compare(lambda: leave_one_out.ridge(x, y, PENALTY), refit_ridge, x, y),
             "kernel ridge": compare(
                 lambda: leave_one_out.kernel_ridge(gaussian(x, x), y, PENALTY), refit_kernel, x, y

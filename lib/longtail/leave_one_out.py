@@ -63,9 +63,10 @@ def knn(x: ArrayLike, y: ArrayLike, k: int = 1) -> LeaveOneOut:
     for start in range(0, len(points), 512):
         rows = np.arange(start, min(start + 512, len(points)))
         distance = squares - 2 * points[rows] @ points.T  # up to a constant in each row
-        for without in (0, 1):
-            distance[np.arange(rows.size), rows] = np.inf if without else -np.inf
-            correct[without, rows] = _vote(distance, labels, k) == labels[rows]
+        distance[np.arange(rows.size), rows] = np.inf
+        others = labels[_nearest(distance, k)]
+        with_itself = np.column_stack([labels[rows], others[:, :-1]])
+        correct[:, rows] = [_vote(votes) == labels[rows] for votes in (with_itself, others)]
     return LeaveOneOut(correct[0], correct[1])
 
 
@@ -115,15 +116,20 @@ def _from_residuals(
     return LeaveOneOut(fitted.argmax(axis=1) == labels, without.argmax(axis=1) == labels)
 
 
-def _vote(distance: NDArray[np.float64], labels: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """Label with most votes among the k nearest."""
-    if k == 1:
-        return np.asarray(labels[distance.argmin(axis=1)])
-    # The k nearest by value; among equals at the border the earlier ones, as a stable sort would have it.
-    border = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]
-    below, at = distance < border, distance == border
-    nearest = below | (at & (at.cumsum(axis=1) <= k - below.sum(axis=1, keepdims=True)))
-    return np.asarray((nearest.astype(np.float64) @ np.eye(labels.max() + 1)[labels]).argmax(axis=1))
+def _nearest(distance: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Numbers of the k nearest in each row, nearest first, the earlier first among equals."""
+    few = np.sort(np.argpartition(distance, k, axis=1)[:, : k + 1], axis=1)
+    order = np.argsort(np.take_along_axis(distance, few, axis=1), axis=1, kind="stable")
+    nearest = np.take_along_axis(few, order, axis=1)
+    last = np.take_along_axis(distance, nearest[:, k - 1 :], axis=1)
+    for row in np.flatnonzero(last[:, 0] == last[:, 1]):  # a tie at the border: some of it was cut off
+        nearest[row, :k] = np.argsort(distance[row], kind="stable")[:k]
+    return np.asarray(nearest[:, :k])
+
+
+def _vote(votes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Label with most votes in each row, the smallest among equals."""
+    return np.asarray(np.eye(votes.max() + 1)[votes].sum(axis=1).argmax(axis=1))
 
 
 def _positive(penalty: float) -> float:
