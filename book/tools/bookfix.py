@@ -6,12 +6,15 @@
 - Theme options are completed here: `html_theme_options` in `_config.yml` would replace all of Jupyter
   Book's own.
 - Scripts that sphinx-thebe adds twice are added once, and two slips that shut people out are put right.
+- A full stop stays with the formula before it, and figures with two panels stay legible on a phone.
 - Fields of named tuples are documented once, by the docstring of their class.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,6 +35,9 @@ CLEANER = {
     '<div role="list" class="citation-list">': "<div>",  # its items are no list items
     '<table class="': '<table tabindex="0" class="',  # scrolls on a phone, so a keyboard must reach it
 }
+INLINE_MATH = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+)')
+IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
+WIDE = 900  # pixels; figures with one panel are narrower
 MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
 
 
@@ -70,7 +76,7 @@ def copy_mathjax(app: Sphinx, failure: Exception | None) -> None:
             shutil.copy(source / part, target / part)
 
 
-def clean_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
     """Keep the first of equal inline scripts, and put right what keeps people out."""
     seen: set[str] = set()
     kept = []
@@ -83,7 +89,16 @@ def clean_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any]
     body = context.get("body", "")
     for old, new in CLEANER.items():
         body = body.replace(old, new)
-    context["body"] = body
+    body = INLINE_MATH.sub(r'<span class="unbroken">\1</span>', body)
+    context["body"] = IMAGE.sub(partial(mark_wide, app), body)
+
+
+def mark_wide(app: Sphinx, image: re.Match[str]) -> str:
+    """Give an image with two panels the class "wide": a phone shows it in a box that scrolls."""
+    sources = {name: source for source, name in app.builder.images.items()}
+    source = Path(app.srcdir, sources.get(image["name"], ""))
+    wide = source.suffix == ".png" and int.from_bytes(source.read_bytes()[16:20], "big") > WIDE
+    return image[0].replace("<img ", '<img class="wide" ', 1) if wide else image[0]
 
 
 def skip_fields(_app: Sphinx, _what: str, _name: str, obj: object, *_rest: Any) -> bool | None:
