@@ -10,7 +10,7 @@ torch=${TORCH:-$(sed -n 's/^torch==//p' requirements.lock)}
 "${PYTHON:-python3.11}" -m venv "$scratch"
 pip="$scratch/bin/python -m pip --disable-pip-version-check"
 $pip install --quiet "torch==$torch" setuptools
-$pip install --quiet --no-build-isolation --editable '.[book,test,privacy,compression,cluster,bench,dev]'
+$pip install --quiet --no-build-isolation --editable '.[book,test,privacy,compression,audit,cluster,bench,dev]'
 {
     echo "# Exact versions of everything, made by \`make lock\`: pip freeze of a fresh environment of Python 3.11 with"
     echo "# all extras. Do not edit by hand; environment.yml agrees with it and a test says so."
