@@ -37,6 +37,7 @@ CLEANER = {
 }
 INLINE_MATH = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+)')
 IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
+WIDE_FIGURE = re.compile(r'<figure ([^>]*>\s*<img class="wide")')  # scrolls, so a keyboard must reach it
 WIDE = 900  # pixels; figures with one panel are narrower
 MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
 
@@ -90,7 +91,8 @@ def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any],
     for old, new in CLEANER.items():
         body = body.replace(old, new)
     body = INLINE_MATH.sub(r'<span class="unbroken">\1</span>', body)
-    context["body"] = IMAGE.sub(partial(mark_wide, app), body)
+    body = IMAGE.sub(partial(mark_wide, app), body)
+    context["body"] = WIDE_FIGURE.sub(r'<figure tabindex="0" \1', body)
 
 
 def mark_wide(app: Sphinx, image: re.Match[str]) -> str:
