@@ -106,6 +106,11 @@ def lira(confidences: ArrayLike, inside: ArrayLike, pooled: bool = False) -> Flo
     Returns
     -------
     Scores, shape (models, n); NaN where fewer than two other models are on one of the sides.
+
+    Notes
+    -----
+    Compare scores within a model.  For one example over models they are biased against the attack: each model
+    is left out of the mean of its own side.  There let one half of the models teach and attack the other.
     """
     values, trained = _pairs(confidences, inside)
     laws = [_others(values, side, pooled) for side in (trained, ~trained)]
