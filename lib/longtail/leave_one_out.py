@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail import _checks
 
+ROWS = 2048  # of the matrix of distances that are held at once
+
 
 class LeaveOneOut(NamedTuple):
     """Answers with and without each example.
@@ -60,9 +62,12 @@ def knn(x: ArrayLike, y: ArrayLike, k: int = 1) -> LeaveOneOut:
         raise ValueError(f"k must be below the number of points {len(points)}, got {k}")
     correct = np.empty((2, len(points)), dtype=bool)
     squares = np.einsum("ij,ij->i", points, points)
-    for start in range(0, len(points), 512):
-        rows = np.arange(start, min(start + 512, len(points)))
-        distance = squares - 2 * points[rows] @ points.T  # up to a constant in each row
+    for start in range(0, len(points), ROWS):
+        rows = np.arange(start, min(start + ROWS, len(points)))
+        block = points[start : start + ROWS]  # all of a small set: a product with itself costs half
+        distance = block @ points.T
+        distance *= -2
+        distance += squares  # up to a constant in each row
         distance[np.arange(rows.size), rows] = np.inf
         others = labels[_nearest(distance, k)]
         with_itself = np.column_stack([labels[rows], others[:, :-1]])
