@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"pytorch-cpu": "torch"}
 ONLY_ON_BINDER = {"jupyterlab", "jupyterlab-myst"}  # readers elsewhere bring their own interface
 FOR_CHAPTERS = {"sympy", "ipykernel"}
+IMPORTED_AS = {"sklearn": "scikit-learn"}
 
 
 def lock() -> dict[str, str]:
@@ -79,7 +80,8 @@ def test_chapters_import_nothing_else():
     )
     imported = set(re.findall(r"^\s*(?:from|import) (\w+)", code, re.M))
     known = binder_pins().keys() | sys.stdlib_module_names | {"longtail", "ipython"}
-    assert {name for name in imported if canonicalize_name(name) not in known} == set()
+    packages = {canonicalize_name(IMPORTED_AS.get(name, name)) for name in imported}
+    assert packages - known == set()
 
 
 @pytest.fixture(scope="module")
