@@ -39,7 +39,7 @@ def moments(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[fl
     if not isinstance(prior, FrequencyPrior):
         raise TypeError(f"prior must be a FrequencyPrior, got {prior!r:.80}")
     scale, s0, s1 = -math.inf, 0.0, 0.0
-    for odds, weights in prior.odds(reading):
+    for odds, weights in prior.odds(n, l, reading):
         # A term of exp(-800) beside a term of 1 is meant to vanish, and a value of zero too when l > 0.
         with np.errstate(under="ignore", divide="ignore"):
             block, terms = _likelihoods(odds, n, l)

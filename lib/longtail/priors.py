@@ -8,16 +8,16 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
-from longtail import _checks
+from longtail import _checks, series
 from longtail._checks import Reading, Seed
 from longtail.normaliser import Measure, compress, law_of_sum
 
 Array = NDArray[np.float64]
 
 BLOCK = 1 << 14  # elements worked on at once: a few arrays of this size stay in the cache
-TINY = 1e-300  # named priors do not fall below this share of their largest value
+LISTED = 1 << 17  # named priors of more elements are summed without a list of their values
+LARGEST_LIST = 1 << 27  # elements of a list that we are ready to make: 1 GB
 HUGE = 1e300  # odds of an element that holds all the mass
 
 
@@ -27,6 +27,11 @@ class FrequencyPrior:
     Two readings of the list are in use.  *Fixed*: the frequencies are the values divided by their sum, in
     random order.  *iid*: every element draws its value from the list, with replacement, and the frequencies
     are the draws divided by their sum.
+
+    Named priors (`zipf`, `uniform`, `geometric`, `lognormal`, `pareto`) may have up to 2**63 - 1 elements.
+    With more than 2**17, `weight`, `tau` and the prices are sums by quadrature on the ranks, in a few
+    milliseconds and right to 1e-10 (`longtail.series`); the iid reading takes seconds.  What needs the list
+    (`values`, `frequencies`, `sample`) makes it then, or raises `MemoryError` where it would take over 1 GB.
 
     Parameters
     ----------
@@ -100,8 +105,7 @@ class FrequencyPrior:
         >>> FrequencyPrior.zipf(3).frequencies.round(4)
         array([0.5455, 0.2727, 0.1818])
         """
-        ranks = np.arange(1, _checks.whole("N", N, 1) + 1, dtype=np.float64)
-        return cls._floored(-_checks.real("exponent", exponent, 0, 1e6) * np.log(ranks))
+        return cls._named(series.zipf(_size(N), _checks.real("exponent", exponent, 0, 1e6)))
 
     @classmethod
     def uniform(cls, N: int) -> FrequencyPrior:
@@ -113,20 +117,19 @@ class FrequencyPrior:
         """Values ``ratio**i`` for i = 1..N, 0 < ratio <= 1: a tail too short to matter."""
         if _checks.real("ratio", ratio, 0, 1) == 0:
             raise ValueError("ratio must lie in (0, 1], got 0")
-        return cls._floored(np.arange(1, _checks.whole("N", N, 1) + 1) * np.log(ratio))
+        return cls._named(series.geometric(_size(N), ratio))
 
     @classmethod
     def lognormal(cls, N: int, sigma: float = 1.0) -> FrequencyPrior:
         """The N mid-quantiles of a log-normal law; `sigma` is the standard deviation of the logarithm."""
-        quantiles = ndtri(_mid_quantiles(N))
-        return cls._floored(_checks.real("sigma", sigma, 0, 1e6) * quantiles)
+        return cls._named(series.lognormal(_size(N), _checks.real("sigma", sigma, 0, 1e6)))
 
     @classmethod
     def pareto(cls, N: int, shape: float = 1.0) -> FrequencyPrior:
         """The N mid-quantiles of a Pareto law whose survival function falls like ``x**-shape``, shape > 0."""
         if _checks.real("shape", shape, 0, 1e6) == 0:
             raise ValueError("shape must be positive, got 0")
-        return cls._floored(-np.log(_mid_quantiles(N)) / shape)
+        return cls._named(series.pareto(_size(N), shape))
 
     @classmethod
     def two_point(cls, n: int, atypical: float = 0.5) -> FrequencyPrior:
@@ -167,24 +170,36 @@ class FrequencyPrior:
         return cls(values, times)
 
     @classmethod
-    def _floored(cls, logs: Array) -> FrequencyPrior:
-        return cls(np.exp(np.maximum(logs - logs.max(), np.log(TINY))))
+    def _named(cls, stretches: list[series.Stretch]) -> FrequencyPrior:
+        if sum(s.last for s in stretches) <= LISTED:
+            return cls(series.listed(stretches))
+        from longtail.smooth import SmoothPrior  # here, as it is a FrequencyPrior itself
+
+        return SmoothPrior(stretches)
 
     # -- the marginal law of one frequency --------------------------------------------------------------
 
-    def odds(self, reading: Reading = "fixed") -> Iterator[Measure]:
-        """Blocks of the marginal law of one frequency, in odds ``D(x) / (1 - D(x))``.
+    def odds(self, n: int, l: int, reading: Reading = "fixed") -> Iterator[Measure]:
+        """Blocks of the marginal law of one frequency D, in odds ``D / (1 - D)``.
 
-        Odds keep 1 - D(x) accurate for an element that holds nearly all the mass.
+        Odds keep 1 - D accurate for an element that holds nearly all the mass.
+
+        Parameters
+        ----------
+        n, l
+            What the law is for: the averages of D^l (1-D)^(n-l) and of D times it.  A long named prior yields
+            a quadrature rule for these two; other priors yield every frequency.
+        reading
+            ``"fixed"`` or ``"iid"``.
 
         Yields
         ------
         odds, weights
-            Shape (k,) each, k at most 2**14; the weights of all blocks sum to N.
+            Shape (k,) each.
         """
-        if _checks.reading(reading) == "iid":
-            yield from self._iid_odds
-            return
+        return iter(self._iid_odds) if _checks.reading(reading) == "iid" else self._fixed_odds(n, l)
+
+    def _fixed_odds(self, n: int, l: int) -> Iterator[Measure]:
         for start in range(0, self.values.size, BLOCK):
             odds = self.values[start : start + BLOCK] * self._scale
             others = self._total - odds
@@ -202,6 +217,10 @@ class FrequencyPrior:
 
     @property
     def _single(self) -> Measure:
+        """Law of one draw from the list, values scaled; in a long named prior a rule for smooth functions."""
+        return self._draws()
+
+    def _draws(self) -> Measure:
         if self.values[-1] == 0:
             raise ValueError(
                 "values must be positive for reading='iid' (a draw of all zeros has no sum), got 0"
@@ -211,7 +230,7 @@ class FrequencyPrior:
     @cached_property
     def _iid_odds(self) -> list[Measure]:
         if self.N == 1:
-            return list(self.odds("fixed"))
+            return list(self._fixed_odds(1, 0))
         (values, p), (sums, q) = compress(*self._single), self.normaliser
         odds, weights = np.divide.outer(values, sums).ravel(), self.N * np.multiply.outer(p, q).ravel()
         return [(odds[i : i + BLOCK], weights[i : i + BLOCK]) for i in range(0, odds.size, BLOCK)]
@@ -233,16 +252,17 @@ class FrequencyPrior:
         """
         low = _checks.real("low", low, 0)
         high = _checks.real("high", high, low)
-
-        def inside(alpha: Array) -> float:
-            return float(np.where((low <= alpha) & (alpha <= high), alpha, 0) @ self.multiplicities)
-
         if _checks.reading(reading) == "fixed" or self.N == 1:
-            return inside(self.frequencies)
-        values, _ = self._single
+            return self._between(low, high)
         return float(
-            sum(q * inside(values / (values + rest)) for rest, q in zip(*self.normaliser, strict=True))
+            sum(q * self._between(low, high, rest) for rest, q in zip(*self.normaliser, strict=True))
         )
+
+    def _between(self, low: float, high: float, rest: float | None = None) -> float:
+        """Sum of the frequencies in [low, high]; with `rest`, of each value's share beside it instead."""
+        values = self.values * self._scale
+        alpha = values / (self._total if rest is None else values + rest)
+        return float(np.where((low <= alpha) & (alpha <= high), alpha, 0) @ self.multiplicities)
 
     def sample(self, seed: Seed = None, reading: Reading = "fixed") -> Array:
         """Draw the frequencies D of all N elements.
@@ -260,13 +280,25 @@ class FrequencyPrior:
             Frequencies that sum to one.
         """
         rng = np.random.default_rng(seed)
+        check_listable(self.N)
         if _checks.reading(reading) == "fixed":
             return rng.permutation(np.repeat(self.frequencies, self.multiplicities))
-        values, p = self._single
+        values, p = self._draws()
         draws = rng.choice(values, size=self.N, p=p)
         return np.asarray(draws / draws.sum())
 
 
-def _mid_quantiles(N: int) -> Array:
+def check_listable(N: int) -> None:
+    """Refuse to make lists of N numbers that few machines can hold."""
+    if N > LARGEST_LIST:
+        raise MemoryError(
+            f"N must be at most {LARGEST_LIST} for a list of all frequencies, got {N}: it takes"
+            f" {8 * N / 1e9:.3g} GB (weight, tau and the prices do without)"
+        )
+
+
+def _size(N: int) -> int:
     size = _checks.whole("N", N, 1)
-    return (np.arange(size, dtype=np.float64) + 0.5) / size
+    if size >= 2**63:
+        raise ValueError(f"N must be below 2**63, got {size}")
+    return size
