@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,7 +12,8 @@ import pytest
 import yaml
 from bookfix import pages_url
 from chapters import BOOK, chapters
-from readme_figure import TARGET, first_figure
+from PIL import Image, ImageChops
+from readme_figure import CARD, PREVIEW, README, card, figure
 
 ROOT = BOOK.parent
 HTML = ROOT / "_build" / "html"
@@ -54,7 +56,15 @@ def test_there_is_one_public_address(name):
 
 
 def test_the_readme_shows_the_figure_of_the_introduction():
-    assert TARGET.read_bytes() == first_figure(BOOK / "intro.ipynb"), "run `make sync`"
+    assert README.read_bytes() == figure(), "run `make sync`"
+
+
+def test_the_preview_shows_it_too_and_is_small():
+    with Image.open(PREVIEW) as image:
+        assert image.size == CARD
+        difference = ImageChops.difference(image.convert("RGB"), card(figure()))
+    assert max(high for _, high in difference.getextrema()) <= 48, "run `make sync`"  # 64 colours of the file
+    assert PREVIEW.stat().st_size < 50_000
 
 
 def test_the_status_page_knows_every_chapter():
@@ -142,7 +152,45 @@ def test_every_page_of_the_contents_is_built(site):
     assert {HTML / f"{page}.html" for page in toc()} <= site.keys()
 
 
+def meta(page: Path) -> dict[str, str]:
+    """What a page says about itself to those who do not open it."""
+    found = re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)"', page.read_text())
+    return {key: unescape(value) for key, value in found}
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("page", toc())
+def test_every_page_can_be_shared(page):
+    said = meta(HTML / f"{page}.html")
+    address = pages_url(CONFIG["repository"]["url"])
+    assert said["og:url"] == f"{address}{page}.html"
+    assert (HTML / said["og:image"].removeprefix(address)).read_bytes() == PREVIEW.read_bytes()
+    assert said["og:image:alt"]
+    assert said["og:description"] == said["description"]
+    assert 40 < len(said["description"]) <= 202
+
+
+@pytest.mark.site
+def test_previews_of_chapters_say_what_one_learns():
+    said = [meta(HTML / "book" / f"{chapter.name}.html")["description"] for chapter in chapters()]
+    assert sum(text.startswith("You will learn") for text in said) >= 20
+    assert len(set(said)) == len(said)
+
+
+@pytest.mark.site
+@pytest.mark.parametrize("page", toc())
+def test_download_buttons_give_the_page(page, site):
+    [source] = [s for s in (".ipynb", ".md") if (ROOT / page).with_suffix(s).exists()]
+    text = (HTML / f"{page}.html").read_text()
+    [link] = re.findall(r'href="([^"]+)"[^>]*\s+class="btn btn-sm btn-download-source-button', text)
+    given = (HTML / page).parent / unquote(link)
+    assert given.read_bytes() == (ROOT / page).with_suffix(source).read_bytes()
+    assert 'onclick="window.print()"' in text or "btn-download-pdf-button" in text
+
+
 @pytest.mark.site
 def test_no_raw_cross_reference_is_left(site):
-    raw = re.compile(r"\{(?:prf:ref|numref|eq|cite|doc|ref)[:\w]*\}`|<span class=\"xref")
+    raw = re.compile(
+        r"\{(?:prf:ref|numref|eq|cite|doc|ref)[:\w]*\}`|<span class=\"xref (?!std std-term)"
+    )  # terms: -W sees to them
     assert [page.name for page in site if raw.search(page.read_text())] == []

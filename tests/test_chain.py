@@ -252,6 +252,8 @@ OMISSIONS = {
     "must begin with the title": ("# Title", "Title"),
     "must hold the box": ("What you will learn", "Welcome"),
     "must say **Need**": ("**Need:**", "Need:"),
+    "names nothing that a reader needs": ("that. **Time", "**Time"),
+    "must tell the time in minutes": ("5 minutes", "not long"),
     "the head `## In action` is missing": ("## In action", "## Action"),
     "the head `## Summary` is missing": ("## Summary", "### Summary"),
     "must come in the order": ("## What breaks\n\n## Exercises", "## Exercises\n\n## What breaks"),

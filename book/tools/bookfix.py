@@ -7,6 +7,7 @@
   Book's own.
 - Scripts that sphinx-thebe adds twice are added once, and two slips that shut people out are put right.
 - A full stop stays with the formula before it, and figures with two panels stay legible on a phone.
+- Search engines and previews describe a chapter by what its readers will learn.
 - Fields of named tuples are documented once, by the docstring of their class.
 """
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 import re
 import shutil
 from functools import partial
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
@@ -39,6 +42,7 @@ INLINE_MATH = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</sp
 IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
 WIDE_FIGURE = re.compile(r'<figure ([^>]*>\s*<img class="wide")')  # scrolls, so a keyboard must reach it
 WIDE = 900  # pixels; figures with one panel are narrower
+SHOWN = 200  # characters of a description that search engines show
 MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
 
 
@@ -77,6 +81,16 @@ def copy_mathjax(app: Sphinx, failure: Exception | None) -> None:
             shutil.copy(source / part, target / part)
 
 
+def describe_page(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], tree: Any) -> None:
+    """Say in one sentence what a chapter teaches: the first paragraph of its first box, if that says so."""
+    box = next(iter(tree.findall(nodes.admonition)), None) if tree else None
+    text = next(iter(box.findall(nodes.paragraph))).astext().replace("\n", " ") if box else ""
+    if text.startswith("You will learn"):
+        description = text if len(text) <= SHOWN else text[: text.rindex(" ", 0, SHOWN)].rstrip(",;") + " …"
+        context["meta"] = {**(context["meta"] or {}), "og:description": description}
+        context["metatags"] += f'<meta name="description" content="{escape(description, quote=True)}" />\n'
+
+
 def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
     """Keep the first of equal inline scripts, and put right what keeps people out."""
     seen: set[str] = set()
@@ -111,6 +125,7 @@ def skip_fields(_app: Sphinx, _what: str, _name: str, obj: object, *_rest: Any) 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the fixes."""
     app.connect("config-inited", complete_settings, priority=100)
+    app.connect("html-page-context", describe_page, priority=100)
     app.connect("html-page-context", clean_page, priority=950)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("build-finished", copy_mathjax)

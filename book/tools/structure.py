@@ -17,6 +17,8 @@ from nbformat import NotebookNode
 HEADS = ("In action", "What breaks", "Exercises", "Summary")
 BOX_TITLE = "{admonition} What you will learn"
 BOX_PARTS = ("learn", "need", "time")
+MINUTES = re.compile(r"\*\*Time:?\*\*[^\n]*?\b(\d+) minutes")
+NEEDED = re.compile(r"\*\*(?:You n|N)eed:?\*\*:?(.*?)(?=\n\n|\*\*Time|\Z)", re.DOTALL)
 STATEMENT = re.compile(r"^:{3,}\{prf:(\w+)\}", re.MULTILINE)
 RESULT = re.compile(
     r"^(:{3,})\{prf:(theorem|lemma|proposition|corollary)\}([^\n]*)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL
@@ -45,10 +47,26 @@ def opening(notebook: NotebookNode) -> Iterator[str]:
     if not found:
         yield f"the first cell must hold the box `:::{BOX_TITLE}`"
         return
-    bold = " ".join(re.findall(r"\*\*(.+?)\*\*", box.split("\n:::")[0])).lower()
-    for part in BOX_PARTS:
-        if not re.search(rf"\b{part}\b", bold):
-            yield f"the box `What you will learn` must say **{part.capitalize()}**"
+    yield from _box_problems(box.split("\n:::")[0])
+
+
+def _box_problems(box: str) -> Iterator[str]:
+    bold = " ".join(re.findall(r"\*\*(.+?)\*\*", box)).lower()
+    missing = [part for part in BOX_PARTS if not re.search(rf"\b{part}\b", bold)]
+    yield from (f"the box `What you will learn` must say **{part.capitalize()}**" for part in missing)
+    needed = NEEDED.search(box)
+    if "need" not in missing and not (needed and len(needed[1].strip()) > 3):
+        yield "the box `What you will learn` names nothing that a reader needs"
+    if "time" not in missing and not MINUTES.search(box):
+        yield "the box `What you will learn` must tell the time in minutes, as in `**Time** about 50 minutes`"
+
+
+def minutes(notebook: NotebookNode) -> int:
+    """Return how long a chapter takes, by its own box."""
+    found = MINUTES.search(notebook.cells[0].source)
+    if found is None:
+        raise ValueError(f"the first cell tells no time: {notebook.cells[0].source[:60]!r}")
+    return int(found[1])
 
 
 def heads(notebook: NotebookNode) -> Iterator[str]:
