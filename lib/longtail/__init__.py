@@ -1,5 +1,6 @@
 """Companion library of *The Long Tail Book*: what a learner pays for not memorizing a long tail."""
 
+from longtail.auditing import audit
 from longtail.noise import label_confidence
 from longtail.price import (
     expected_count,
@@ -16,6 +17,7 @@ from longtail.tails import no_tail_upper_bound, tail_lower_bound
 
 __all__ = [
     "FrequencyPrior",
+    "audit",
     "expected_count",
     "label_confidence",
     "mass_seen",

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from longtail.audit import Audit, audit
+from longtail.auditing import Audit, audit
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
-from longtail import FrequencyPrior
-from longtail.audit import audit
+from longtail import FrequencyPrior, audit
+
 from longtail.learners import limited, private
 from longtail.tables import count_cells
 
@@ -173,7 +173,7 @@ def test_a_million_rows_in_bounded_memory(tmp_path):
     rng, path = np.random.default_rng(0), tmp_path / "big.csv"
     pl.DataFrame({"a": rng.zipf(1.5, 10**6).clip(max=5000), "b": rng.integers(5, size=10**6)}).write_csv(path)
     code = (
-        "import sys, resource; from longtail.audit import audit;"
+        "import sys, resource; from longtail import audit;"
         "report = audit(sys.argv[1], ['a', 'b']);"
         "print(report.lines[0].rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
