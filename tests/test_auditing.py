@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 from longtail import FrequencyPrior, audit
-
 from longtail.learners import limited, private
 from longtail.tables import count_cells
 
