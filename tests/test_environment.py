@@ -15,7 +15,6 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"pytorch-cpu": "torch"}
-ONLY_ON_BINDER = {"jupyterlab", "jupyterlab-myst"}  # readers elsewhere bring their own interface
 FOR_CHAPTERS = {"sympy", "ipykernel"}
 IMPORTED_AS = {"sklearn": "scikit-learn"}
 
@@ -61,9 +60,7 @@ def test_binder_has_the_versions_of_the_lock():
     pins = binder_pins()
     python = pins.pop("python")
     assert python in project()["requires-python"]
-    assert {name: pins[name] for name in pins.keys() & lock().keys()} == {
-        name: lock()[name] for name in pins.keys() - ONLY_ON_BINDER
-    }
+    assert pins == {name: lock()[name] for name in pins}
 
 
 def test_binder_has_all_that_a_chapter_needs():
