@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, xlogy
 
 from longtail import _checks
 from longtail._checks import Seed
@@ -185,7 +185,7 @@ def _vote_chances(kappa: float, m: int) -> tuple[float, float]:
 def _poisson(mean: float, largest: int) -> NDArray[np.float64]:
     """Probabilities of 0..largest."""
     k = np.arange(largest + 1)
-    return np.asarray(np.exp(xlogy(k, mean) - gammaln(k + 1) - mean))
+    return np.asarray(np.exp(scipy.special.xlogy(k, mean) - scipy.special.gammaln(k + 1) - mean))
 
 
 def _series_power(series: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:

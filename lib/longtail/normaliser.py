@@ -10,8 +10,8 @@ that has the same moments.  Bins that hold only a few atoms stay as they are: sm
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import eigh_tridiagonal
 
 Array = NDArray[np.float64]
 Measure = tuple[Array, Array]  # atoms > 0 and their weights > 0, both of shape (k,)
@@ -59,7 +59,7 @@ def gauss_rule(atoms: Array, weights: Array, order: int = ORDER) -> Measure:
             break
         off.append(norm)
         basis.append(v / norm)
-    nodes, vectors = eigh_tridiagonal(np.array(diagonal), np.array(off))
+    nodes, vectors = scipy.linalg.eigh_tridiagonal(np.array(diagonal), np.array(off))
     return centre + radius * nodes, mass * vectors[0] ** 2
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import betaln
+import scipy  # its parts load when they are used
 
 from longtail import _checks
 from longtail._checks import Reading
@@ -22,7 +22,7 @@ def _sample_size(n: int, l: int = 0) -> tuple[int, int]:
 def _log_binomial(n: int, l: int) -> float:
     if min(l, n - l) <= 1000:
         return math.log(math.comb(n, l))
-    return -math.log(n + 1) - float(betaln(n - l + 1, l + 1))
+    return -math.log(n + 1) - float(scipy.special.betaln(n - l + 1, l + 1))
 
 
 def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -> float:

@@ -24,9 +24,8 @@ from functools import cache
 from typing import TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import eigh_tridiagonal
-from scipy.special import log_ndtr, ndtri
 
 Array: TypeAlias = NDArray[np.float64]
 Curve: TypeAlias = Callable[[Array], Array]
@@ -99,11 +98,11 @@ def lognormal(N: int, sigma: float) -> list[Stretch]:
     """Mid-quantiles of a log-normal law: its upper half, and its lower half from the bottom up."""
 
     def steepness(y: Array) -> Array:
-        z = ndtri(y / N)
-        return np.asarray(sigma * math.sqrt(2 * math.pi) * np.exp(log_ndtr(z) + z * z / 2))
+        z = scipy.special.ndtri(y / N)
+        return np.asarray(sigma * math.sqrt(2 * math.pi) * np.exp(scipy.special.log_ndtr(z) + z * z / 2))
 
-    upper = Stretch(1, (N + 1) // 2, lambda y: -sigma * ndtri(y / N), steepness, 0.5)
-    lower = Stretch(1, N // 2, lambda y: sigma * ndtri(y / N), steepness, 0.5, rising=True)
+    upper = Stretch(1, (N + 1) // 2, lambda y: -sigma * scipy.special.ndtri(y / N), steepness, 0.5)
+    lower = Stretch(1, N // 2, lambda y: sigma * scipy.special.ndtri(y / N), steepness, 0.5, rising=True)
     return [upper, lower] if N > 1 else [upper]
 
 
@@ -260,6 +259,6 @@ def gram_rule(inverse_square: float, order: int = ORDER) -> tuple[Array, Array]:
     """
     k = np.arange(1, order)
     off = np.sqrt(k**2 * (1 - k**2 * inverse_square) / (4 * k**2 - 1))
-    nodes, vectors = eigh_tridiagonal(np.zeros(order), off)
+    nodes, vectors = scipy.linalg.eigh_tridiagonal(np.zeros(order), off)
     weights = np.asarray(vectors[0] ** 2)
     return np.asarray(nodes), weights / weights.sum()
