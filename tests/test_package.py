@@ -25,6 +25,18 @@ assert "torch" not in sys.modules
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
+def test_import_loads_numpy_and_little_else():
+    """What experiments and figures need loads when they ask for it; parts of scipy too."""
+    code = """
+import sys, longtail
+late = {"torch", "matplotlib", "sklearn", "pandas", "opacus", "tqdm", "joblib", "sympy"}
+late |= {f"scipy.{part}" for part in ("linalg", "optimize", "sparse", "special", "stats")}
+assert "numpy" in sys.modules and not late & set(sys.modules), late & set(sys.modules)
+assert set(longtail.__all__) <= set(dir(longtail))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_style_is_undone():
     before = dict(plt.rcParams)
     with figures.style():

@@ -50,10 +50,19 @@ def test_routes_agree_on_random_lists(values, n, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "BLOCK", block)
         powers = spectrum(values, n, ls)
-        patch.setattr(streams, "MOST", 0)
+        patch.setattr(streams, "SPAN", 0)
         logarithms = spectrum(values, n, ls)
     np.testing.assert_allclose(powers.tau, logarithms.tau, rtol=1e-11)
     np.testing.assert_allclose(powers.mass, logarithms.mass, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_both_libraries_agree(name):
+    """``"cpu"`` is NumPy's; a device with an index is torch's, as a GPU would be."""
+    ls = [0, 1, 2, 20, 300]
+    by_numpy, by_torch = (spectrum(LISTS[name], 1000, ls, device=d) for d in ("cpu", "cpu:0"))
+    np.testing.assert_allclose(by_torch.tau, by_numpy.tau, rtol=1e-12)
+    np.testing.assert_allclose(by_torch.mass, by_numpy.mass, rtol=1e-11, atol=1e-290)
 
 
 def test_against_thirty_digits():

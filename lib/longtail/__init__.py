@@ -13,6 +13,7 @@ from longtail.price import (
     tau,
 )
 from longtail.priors import FrequencyPrior
+from longtail.streams import spectrum
 from longtail.tails import no_tail_upper_bound, tail_lower_bound
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "price_of_not_fitting",
     "price_of_privacy",
     "singleton_fraction",
+    "spectrum",
     "tail_lower_bound",
     "tau",
 ]

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
+from longtail.moments import _power
 from longtail.price import _log_binomial, _sample_size
 from longtail.priors import HUGE
 
@@ -27,8 +27,7 @@ Values: TypeAlias = "str | Path | ArrayLike | Callable[[], Iterable[ArrayLike]]"
 
 BLOCK, DEVICE_BLOCK = 3 << 14, 1 << 22  # values worked on at once: in the cache, and on a GPU
 SURVEYED = 1 << 16  # values summed at once
-MOST = 256  # l below this go by powers, others by one more exponential each
-SPAN = 600.0  # powers of values so far apart, in log, still fit into a float; exp(-700) would not
+SPAN = 600.0  # powers of odds within exp(-600) and exp(600) fit into a float; others go by logarithms
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def spectrum(values: Values, n: int, l: Sequence[int] | int = 1, device: str = "
     l
         One number of occurrences or several, each in 0..n.
     device
-        Where to compute, a torch device with 64-bit floats.
+        Where to compute: ``"cpu"`` (by NumPy) or a torch device with 64-bit floats, such as ``"cuda"``.
 
     Returns
     -------
@@ -91,17 +90,17 @@ def spectrum(values: Values, n: int, l: Sequence[int] | int = 1, device: str = "
     if wanted.ndim != 1 or wanted.size == 0:
         raise ValueError(f"l must be a whole number or a non-empty list of them, got {l!r:.80}")
     ls = np.array([_sample_size(n, k.item())[1] for k in wanted])
-    n, chunks, place = int(n), _chunks(values), torch.device(device)
+    n, chunks = int(n), _chunks(values)
     least, largest, rest = _survey(chunks())
     low, high = (_ratio(x, largest, rest) for x in (least, largest))
-    span = math.log(high / low) if low else math.inf
-    by_powers = (ls < MOST) & ((ls + 1) * span < SPAN)
-    sums = np.empty((3, ls.size))
-    if by_powers.any():
-        blocks = _odds(chunks(), largest, rest, place)
-        sums[:, by_powers] = _by_powers(blocks, low, high, n, ls[by_powers])
-    if not by_powers.all():
-        sums[:, ~by_powers] = _by_logarithms(_odds(chunks(), largest, rest, place), n, ls[~by_powers])
+    furthest = max(-math.log(low), abs(math.log(high))) if low else math.inf
+    by_powers = (ls + 1) * furthest < SPAN
+    sums, odds = np.empty((3, ls.size)), _Odds(chunks, largest, rest, device)
+    with np.errstate(under="ignore", divide="ignore"):  # small terms vanish, and zeros when l > 0
+        if by_powers.any():
+            sums[:, by_powers] = _by_powers(odds, low, n, ls[by_powers])
+        if not by_powers.all():
+            sums[:, ~by_powers] = _by_logarithms(odds, n, ls[~by_powers])
     scale, s0, s1 = sums
     counts = np.exp(scale + [_log_binomial(n, int(k)) for k in ls])
     return Spectrum(ls, s1 / s0, counts * s0, counts * s1)
@@ -137,74 +136,98 @@ def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float, float]:
     least, largest, rest = math.inf, 0.0, 0.0
     for block in _blocks(chunks, SURVEYED):
         block = block.astype(np.float64, copy=False)
-        top, low = int(block.argmax()), float(block.min())
-        if not (low >= 0 and block[top] < math.inf):
+        low, top, others = float(block.min()), float(block.max()), float(block.sum())
+        if not (low >= 0 and top < math.inf):
             raise ValueError("values must be finite and non-negative; one of them is not")
-        smaller, larger = sorted((largest, float(block[top])))
-        rest += math.fsum((block[:top].sum(), block[top + 1 :].sum(), smaller))
+        if others < 2 * top:  # the difference would cancel
+            first = int(block.argmax())
+            others = float(block[:first].sum() + block[first + 1 :].sum())
+        else:
+            others -= top
+        smaller, larger = sorted((largest, top))
+        rest += others + smaller
         least, largest = min(least, low), larger
     if not 0 < largest + rest < math.inf:
         raise ValueError(f"values must have a positive, finite sum, got {largest + rest}")
     return least, largest, rest
 
 
-def _odds(chunks: Iterable[ArrayLike], largest: float, rest: float, device: torch.device) -> Iterator[Tensor]:
-    """Odds D / (1 - D), block by block; the tensors are used again and again."""
-    size = BLOCK if device.type == "cpu" else DEVICE_BLOCK
-    odds, others = torch.empty((2, size), dtype=torch.float64, device=device)
-    host = odds if device.type == "cpu" else torch.empty(size, dtype=torch.float64)
-    for block in _blocks(chunks, size):
-        v, rests = odds[: len(block)], others[: len(block)]
-        host[: len(block)].numpy()[:] = block
-        if host is not odds:
-            v.copy_(host[: len(block)])
-        torch.sub(largest + rest, v, out=rests)
-        if block.max() == largest:
-            rests[v == largest] = max(rest, largest / HUGE)
-        yield v.div_(rests)
+@dataclass
+class _Odds:
+    """Odds D / (1 - D) of all values, block by block, by the library that computes on a device."""
+
+    chunks: Callable[[], Iterable[ArrayLike]]
+    largest: float
+    rest: float
+    device: str
+
+    def __post_init__(self) -> None:
+        self.library: Any = np
+        self.load: Callable[[ArrayLike], Any] = partial(np.asarray, dtype=np.float64)
+        self.size = BLOCK
+        if self.device != "cpu":
+            import torch
+
+            self.library, place = torch, torch.device(self.device)
+            self.load = partial(torch.tensor, dtype=torch.float64, device=place)
+            self.size = BLOCK if place.type == "cpu" else DEVICE_BLOCK
+
+    def blocks(self, rows: int, row: int) -> Iterator[Any]:
+        """Arrays with the odds in one row, anything in row 0, and ones in others at first: one memory."""
+        work, total = self.load(np.ones((rows, self.size))), self.largest + self.rest
+        for block in _blocks(self.chunks(), self.size):
+            values, part = self.load(block), work[:, : len(block)]
+            self.library.subtract(total, values, out=part[0])
+            if self.rest < self.largest:  # else nothing cancels
+                part[0][values == self.largest] = max(self.rest, self.largest / HUGE)
+            self.library.divide(values, part[0], out=part[row])
+            yield part
 
 
-def _by_powers(blocks: Iterator[Tensor], low: float, high: float, n: int, ls: Array) -> Sums:
-    """(s, S_0, S_1) for each l < `MOST`, as in `longtail.moments`; odds lie between `low` and `high`.
+def _by_powers(odds: _Odds, low: float, n: int, ls: Array) -> Sums:
+    """(s, S_0, S_1) for each l, as in `longtail.moments`; `low` is the least of the odds.
 
     With u = (1 + o)^-(n+1) and A_k the sum of u o^k these are A_l + A_(l+1) and A_(l+1): nothing cancels.  A
-    few powers of o / high, and all products of two of them at once, give A for all k.  Where a factor or a
-    product underflows, the term of the least odds is larger by exp(100), as long as their powers fit.
+    few powers of o, and all products of two of them at once, give A for all k.  Where u or a product
+    underflows, the term of the least odds is larger by exp(100), as long as their powers fit.
     """
     first, last, bottom = int(ls.min()), int(ls.max()) + 1, (n + 1) * math.log1p(low)
+    bottom = bottom if bottom > 1 else 0.0
     leap = max(1, math.isqrt(last - first))  # small powers 0..leap, large ones in steps of leap
-    shape = -(-(last - first) // leap), leap + 1
-    A, work = np.zeros(shape), None
-    for odds in blocks:
-        if work is None:
-            work = odds.new_ones((sum(shape), len(odds)))  # the first block is the largest
-        small, large = work[: leap + 1, : len(odds)], work[leap + 1 :, : len(odds)]
-        torch.log1p(odds, out=large[0]).mul_(-(n + 1)).add_(bottom).exp_()
-        x = torch.div(odds, high, out=small[1])
+    steps, library = -(-(last - first) // leap), odds.library
+    A, top = np.zeros((steps, leap)), 0.0
+    for work in odds.blocks(steps + leap + 1, steps + 1):
+        large, small = work[:steps], work[steps:]
+        u, o = large[0], small[1]
+        library.log1p(o, out=u)
+        u *= -(n + 1)
+        if bottom:
+            u += bottom
+        library.exp(u, out=u)
         if first:
-            large[0] *= x if first == 1 else x**first
+            u *= _power(o, first)
         for j in range(2, leap + 1):
-            torch.mul(small[j - 1], x, out=small[j])
-        for j in range(1, len(large)):
-            torch.mul(large[j - 1], small[-1], out=large[j])
-        A += (large @ small.T).cpu().numpy()
+            library.multiply(small[j - 1], o, out=small[j])
+        for j in range(1, steps):
+            library.multiply(large[j - 1], small[-1], out=large[j])
+        A += np.array((large @ small[:-1].T).tolist())
+        top += float(large[-1] @ small[-1])
     k = ls.astype(int) - first
-    sums = np.append(A[:, :-1], A[-1, -1])  # the last small power is the next large one
-    s1 = sums[k + 1] * high
-    return ls * math.log(high) - bottom, sums[k] + s1, s1
+    sums = np.append(A, top)
+    return np.full(ls.size, -bottom), sums[k] + sums[k + 1], sums[k + 1]
 
 
-def _by_logarithms(blocks: Iterator[Tensor], n: int, ls: Array) -> Sums:
+def _by_logarithms(odds: _Odds, n: int, ls: Array) -> Sums:
     """The same for any l, each block with a scale of its own: one more exponential for each l."""
     scale, s0, s1 = np.full(ls.size, -math.inf), np.zeros(ls.size), np.zeros(ls.size)
-    for odds in blocks:
-        logs, weight, share = odds.log(), odds.log1p().mul_(-n), odds / (1 + odds)
-        for k, l in enumerate(ls):
-            terms = logs.mul(l).add_(weight) if l else weight.clone()
-            block = float(terms.max())
-            top = max(block, scale[k])
+    library = odds.library
+    for _, o in odds.blocks(2, 1):
+        logs, weight, share = library.log(o), library.log1p(o) * -n, o / (1 + o)
+        for k, l in enumerate(ls.tolist()):
+            terms = logs * l + weight if l else weight
+            top = max(float(terms.max()), scale[k])
             if top > -math.inf:
-                old, terms = math.exp(scale[k] - top), terms.sub_(top).exp_()
+                old, terms = math.exp(scale[k] - top), library.exp(terms - top)
                 scale[k], s0[k] = top, s0[k] * old + float(terms.sum())
                 s1[k] = s1[k] * old + float(terms @ share)
     return scale, s0, s1
