@@ -158,15 +158,10 @@ class _Sampler:
         counts[:, : self.common] = torch.from_numpy(often[:, :-1]).to(self.device)
         if not self.rare:
             return counts, int(often.max())
-        counts[:, self.common :] = 0
-        draws = often[:, -1]
-        element = self._look_up(int(draws.sum()))
-        if worlds == 1:
-            element += self.common
-        else:  # numbers of elements, one world after the other
-            first = np.arange(worlds) * len(self.D) + self.common
-            element += torch.from_numpy(np.repeat(first.astype(np.int32), draws)).to(self.device)
-        counts.view(-1).index_add_(0, element, self._one[: len(element)])
+        rare, draws = counts[:, self.common :].zero_(), often[:, -1].tolist()
+        elements = self._look_up(sum(draws)).split(draws)
+        for world, drawn in zip(rare, elements, strict=True):
+            world.index_add_(0, drawn, self._one[: len(drawn)])
         return counts, int(counts.max())
 
     def _look_up(self, draws: int) -> Tensor:
