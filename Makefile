@@ -1,5 +1,5 @@
 # The whole house in two commands: `make book` and `make test`. `make` alone lists all.
-# An environment of your own instead of .venv: `make test PY=python`.
+# An environment of your own instead of .venv: `make test PY=python`. Tests run on all cores: WORKERS=1 for one.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -8,6 +8,7 @@
 VENV := .venv
 HTML := _build/html
 COSTS := _build/chapters.json
+WORKERS := auto
 
 ifeq ($(origin PY), undefined)
   PY := $(VENV)/bin/python
@@ -44,16 +45,16 @@ lint: $(READY)  ## format, style, types; notebooks in step with their text and h
 
 unit: $(READY)  ## tests of the library and of the tools, doctests
 	@echo "unit: tests and doctests"
-	@$(PY) -m pytest -q tests lib/longtail --doctest-modules -m "not site and not browser"
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile tests lib/longtail --doctest-modules -m "not site and not browser"
 
 chapters: $(READY)  ## run every chapter again and compare with what readers see (NAME=part/name: one)
 	@echo "chapters: running the notebooks and comparing outputs"
-	@PYTHONPATH=book/tools $(PY) -m pytest -q -p nbval_plugin --chapters --measurements $(COSTS) \
+	@PYTHONPATH=book/tools $(PY) -m pytest -q -n $(WORKERS) --dist loadfile -p nbval_plugin --chapters --measurements $(COSTS) \
 	  $(if $(NAME),book/$(NAME).ipynb,book)
 
 pages: $(READY)  ## links of the built book; with a Chromium also every page in it
 	@echo "pages: checking $(HTML)"
-	@$(PY) -m pytest -q tests -m "site or browser"
+	@$(PY) -m pytest -q -n $(WORKERS) tests -m "site or browser"
 
 sync: $(READY)  ## make the notebooks from the texts (FORCE=1: run all again, NAME=part/name: one)
 	@$(PY) book/tools/notebooks.py sync $(if $(FORCE),--force) $(NAME)

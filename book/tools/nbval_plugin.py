@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psutil
@@ -56,12 +57,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write down what the notebooks cost, beside what is known of others."""
+    """Write down what the notebooks cost, beside what is known of others; workers leave it to their head."""
     target: Path | None = session.config.option.measurements
-    if target is not None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["costs"] = session.config.stash[COSTS]
+    elif target is not None:
         known = json.loads(target.read_text()) if target.exists() else {}
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(known | session.config.stash[COSTS], indent=1, sort_keys=True) + "\n")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Collect what the notebooks of a worker cost; the hook is pytest-xdist's."""
+    node.config.stash[COSTS].update(getattr(node, "workeroutput", {}).get("costs", {}))
 
 
 class Tolerant(str):
