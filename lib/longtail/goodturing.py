@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri, ndtri
 
 from longtail import _checks
 
@@ -63,8 +63,10 @@ class Estimate:
         """
         tail = (1 - _checks.real("level", level, 0, 1)) / 2
         unit = self.se**2 / self.value if self.value and self.se else self.unit
-        low = max(0.0, self.value + float(ndtri(tail)) * self.se)
-        return Interval(low, min(1.0, float(chdtri(2 * (self.value / unit + 1), tail)) / 2 * unit))
+        low = max(0.0, self.value + float(scipy.special.ndtri(tail)) * self.se)
+        return Interval(
+            low, min(1.0, float(scipy.special.chdtri(2 * (self.value / unit + 1), tail)) / 2 * unit)
+        )
 
 
 def occurrences(counts: ArrayLike) -> NDArray[np.int64]:
