@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book test lint format unit chapters pages sync status bench lock clean
+.PHONY: help install book test lint format unit chapters pages sync assignments grade status bench lock clean
 
 VENV := .venv
 HTML := _build/html
@@ -17,7 +17,7 @@ endif
 
 help:  ## this list
 	@echo "The Long Tail Book. Targets:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 	@echo "Without a GPU: make install TORCH_INDEX=URL takes torch alone from the package index URL (see CONTRIBUTING.md)."
 
 install: $(VENV)/.installed  ## set up .venv from requirements.lock (done by the others when it is missing)
@@ -42,6 +42,7 @@ lint: $(READY)  ## format, style, types; notebooks in step with their text and h
 	@$(PY) -m mypy
 	@$(PY) book/tools/notebooks.py check
 	@$(PY) book/tools/lint.py
+	@$(PY) book/tools/assignments.py check
 
 unit: $(READY)  ## tests of the library and of the tools, doctests
 	@echo "unit: tests and doctests"
@@ -59,6 +60,13 @@ pages: $(READY)  ## links of the built book; with a Chromium also every page in 
 sync: $(READY)  ## make the notebooks from the texts (FORCE=1: run all again, NAME=part/name: one)
 	@$(PY) book/tools/notebooks.py sync $(if $(FORCE),--force) $(NAME)
 	@$(PY) book/tools/readme_figure.py
+
+assignments: $(READY)  ## make the students' versions, grade the solutions (NAME=2_tau: one)
+	@$(PY) book/tools/assignments.py make $(NAME)
+
+grade: $(READY)  ## grade notebooks: make grade ASSIGNMENT=2_tau SUBMISSIONS=folder [CSV=file]
+	$(if $(and $(ASSIGNMENT),$(SUBMISSIONS)),,$(error say: make grade ASSIGNMENT=2_tau SUBMISSIONS=folder [CSV=file]))
+	@$(PY) book/tools/grade.py "$(ASSIGNMENT)" "$(SUBMISSIONS)" $(if $(CSV),--csv "$(CSV)")
 
 format: $(READY)  ## put Python files into the house style
 	@$(PY) -m ruff check --fix-only --quiet .

@@ -2,7 +2,8 @@
 
 A chapter `model/sampling` is two files: the text that authors edit, `book/src/model/sampling.md`, and the
 executed notebook that readers run, `book/model/sampling.ipynb`. Everything in this folder speaks of
-chapters.
+chapters. Assignments have two files in the same places, but their notebooks are students' versions: other
+tools make them (`assignments`) and run them (`grade`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOOK = Path(__file__).resolve().parents[1]
+ASSIGNMENTS = "assignments"
 
 
 @dataclass(frozen=True, order=True)
@@ -38,20 +40,32 @@ class Chapter:
 
 def chapters(book: Path = BOOK, name: str = "") -> list[Chapter]:
     """Return all chapters, or the one whose full or last name is `name`."""
-    sources = sorted((book / "src").rglob("*.md"))
-    found = [Chapter(book, path.relative_to(book / "src").with_suffix("").as_posix()) for path in sources]
-    if not name:
-        return found
-    chosen = [chapter for chapter in found if name in (chapter.name, Path(chapter.name).name)]
-    if not chosen:
-        raise SystemExit(f"no chapter is called {name!r}; there are: {', '.join(c.name for c in found)}")
-    return chosen
+    return _named([text for text in _texts(book) if text.part != ASSIGNMENTS], name, "chapter")
+
+
+def assignments(book: Path = BOOK, name: str = "") -> list[Chapter]:
+    """Return all assignments, or the one whose full or last name is `name`."""
+    return _named([text for text in _texts(book) if text.part == ASSIGNMENTS], name, "assignment")
 
 
 def orphans(book: Path = BOOK) -> list[Path]:
     """Return the notebooks that no text stands behind."""
-    known = {chapter.notebook for chapter in chapters(book)}
+    known = {text.notebook for text in _texts(book)}
     return [path for path in sorted(book.rglob("*.ipynb")) if path not in known and not _hidden(path, book)]
+
+
+def _texts(book: Path) -> list[Chapter]:
+    sources = sorted((book / "src").rglob("*.md"))
+    return [Chapter(book, path.relative_to(book / "src").with_suffix("").as_posix()) for path in sources]
+
+
+def _named(found: list[Chapter], name: str, kind: str) -> list[Chapter]:
+    if not name:
+        return found
+    chosen = [text for text in found if name in (text.name, Path(text.name).name)]
+    if not chosen:
+        raise SystemExit(f"no {kind} is called {name!r}; there are: {', '.join(c.name for c in found)}")
+    return chosen
 
 
 def _hidden(path: Path, book: Path) -> bool:

@@ -20,7 +20,7 @@ from unittest import mock
 
 import psutil
 import pytest
-from chapters import BOOK
+from chapters import ASSIGNMENTS, BOOK
 from kernels import FIXED, PERSONAL, ChapterKernelManager
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
@@ -50,7 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take notebooks, when asked to."""
+    """Take notebooks, when asked to; students' versions of assignments have nothing to compare with."""
+    if file_path.parent == BOOK / ASSIGNMENTS:
+        return None
     if parent.config.option.chapters and file_path.suffix == ".ipynb":
         return ChapterFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
     return None

@@ -1,0 +1,229 @@
+"""Students get the tasks and nothing else, and every task can be solved."""
+
+import json
+import re
+from pathlib import Path
+
+import assignments as tool
+import nbformat
+import pytest
+from chapters import BOOK, Chapter, assignments
+from grade import grade_cells
+from isolated import Limits
+from markers import HIDDEN, SOLUTION, visible
+from notebooks import from_source
+from sphinx.search.en import SearchEnglish
+from tasks import Task, cells_of
+from tiny_assignment import SOLVED, TEXT, handed_in, tiny_assignment
+
+HTML = BOOK.parent / "_build" / "html"
+COURSE = {Path(each.name).name: each for each in assignments()}
+WORD = re.compile(r"[a-z]{3,}")
+TEXTS = {".html", ".ipynb", ".md", ".js", ".txt", ".inv", ".xml", ".css", ".json"}
+
+# --- what students see
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "shown"),
+    [
+        ("def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n",
+         True, "def f():\n    # YOUR CODE HERE\n    raise NotImplementedError"),
+        ("# Room.\n### BEGIN SOLUTION\nx = 1\n### END SOLUTION\nx", True, "# Room.\n# YOUR CODE HERE\nx"),
+        ("assert a\n### BEGIN HIDDEN TESTS\nassert b\n### END HIDDEN TESTS", True, "assert a"),
+        ("if c:\n    a\n    ### BEGIN HIDDEN TESTS\n    b\n    ### END HIDDEN TESTS", True, "if c:\n    a"),
+        ("### BEGIN SOLUTION\nBecause.\n### END SOLUTION", False, "YOUR ANSWER HERE"),
+        ("Plain text.", False, "Plain text."),
+    ],
+    ids=["function", "room", "hidden", "hidden in a block", "words", "plain"],
+)  # fmt: skip
+def test_solutions_and_hidden_tests_go(text, code, shown):
+    assert visible(text, code=code) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### BEGIN SOLUTION\nx",
+        "x\n### END SOLUTION",
+        "# BEGIN SOLUTION\nx\n# END SOLUTION",
+        "### BEGIN HIDDEN TESTS\nx\n### END SOLUTION",
+    ],
+)
+def test_a_marker_without_its_partner_stops_everything(text):
+    with pytest.raises(ValueError, match="every BEGIN needs its END"):
+        visible(text, code=True)
+
+
+# --- the tool
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Chapter:
+    assignment = tiny_assignment(tmp_path)
+    tool.make(assignment)
+    return assignment
+
+
+def test_make_writes_a_notebook_without_outputs_that_can_be_solved(tiny, capsys):
+    tiny.notebook.unlink()
+    assert tool.main(["make", "--book", str(tiny.book)]) == 0
+    assert "1 assignments: 0 problems" in capsys.readouterr().out
+    notebook = nbformat.read(tiny.notebook, 4)
+    nbformat.validate(notebook)
+    assert "BEGIN" not in tiny.notebook.read_text()
+    assert "secret" not in tiny.notebook.read_text()
+    assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code"] == [[]] * 8
+
+
+def test_checks_cannot_be_edited_by_mistake(tiny):
+    cells = {cell.id: cell for cell in tool.student_version(tiny.source).cells}
+    assert cells["double-test"].metadata.editable is False
+    assert cells["double-test"].metadata.deletable is False
+    assert "editable" not in cells["double"].metadata
+
+
+def test_check_finds_what_is_out_of_step(tiny, capsys):
+    assert tool.main(["check", "--book", str(tiny.book)]) == 0
+    tiny.source.write_text(TEXT.replace("the mean of 4 is 4", "the mean of 4 should be 4"))
+    assert tool.main(["check", "--book", str(tiny.book)]) == 1
+    assert "assignments/1_numbers: the student version is not what its text says" in capsys.readouterr().out
+    tiny.notebook.unlink()
+    assert tool.main(["check", "--book", str(tiny.book)]) == 1
+
+
+CHANGES = {
+    "the sum of its tasks": ("**Points:** 10.", "**Points:** 11."),
+    "the solutions earn 5 of 7 points: cell 3 double: ": ("return 2 * x", "return 2 x"),
+    "grade_id must be unique, 'double' stands at two cells": ("grade_id: middle,", "grade_id: double,"),
+    "the graded cell 'middle-test' needs points": ("points: 1, ", ""),
+    "names a path of a machine": ("import statistics", "import statistics  # from /home/me/x.py"),
+}
+
+
+@pytest.mark.parametrize("message", CHANGES)
+def test_make_finds(tiny, capsys, message):
+    tiny.source.write_text(TEXT.replace(*CHANGES[message]))
+    try:
+        assert tool.main(["make", "--book", str(tiny.book)]) == 1
+        said = capsys.readouterr().out
+    except ValueError as error:
+        said = str(error)
+    assert message in said
+
+
+# --- the course
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_solutions_earn_all_points_of_the_machine(name):
+    assert tool.unsolved(COURSE[name], Limits()) == []
+
+
+@pytest.mark.parametrize("name", COURSE)
+def test_an_untouched_student_version_earns_nothing_and_says_what_to_do(name):
+    """No check passes without an answer, and each one fails because of the missing answer."""
+    task = Task.of(COURSE[name].source)
+    result = grade_cells(cells_of(tool.student_version(COURSE[name].source)), task, Limits())
+    assert result.points == 0
+    checks = [line for line in result.reasons if line.split(":")[0].endswith(tuple(task.checks))]
+    assert len(checks) == len(task.checks)
+    assert all("NotImplementedError" in line or "NameError" in line for line in checks), checks
+    assert result.answered == set()
+
+
+def test_there_are_five_and_each_has_tasks_for_the_machine_and_for_people():
+    assert len(COURSE) == 5
+    for assignment in COURSE.values():
+        task = Task.of(assignment.source)
+        assert len(task.checks) >= 5
+        assert task.by_hand
+
+
+def test_the_points_in_the_tables_are_those_of_the_tasks():
+    """The page of the students and that of the lecturers, row by row."""
+    for page, columns in (("index.md", 1), ("instructors.md", 3)):
+        rows = re.findall(r"^\|.*$", (BOOK / "assignments" / page).read_text(), re.MULTILINE)
+        for number, assignment in enumerate(COURSE.values(), start=1):
+            task = Task.of(assignment.source)
+            machine, hand = task.points, sum(task.by_hand.values())
+            wanted = [f"{points:g}" for points in (machine + hand, machine, hand)][:columns]
+            row = next(row for row in rows if re.match(rf"\| `?{number}(_\w+`)? \|", row))
+            assert [cell.strip() for cell in row.split("|") if re.fullmatch(r" \d\d? ", cell)][
+                -columns:
+            ] == wanted
+
+
+# --- nothing leaks
+
+
+def hidden_lines(assignment: Chapter) -> set[str]:
+    """Lines of solutions and hidden tests, without short ones such as `else:`."""
+    cells = from_source(assignment.source).cells
+    parts = [part for cell in cells for kind in (SOLUTION, HIDDEN) for part in kind.finditer(cell.source)]
+    lines = {line.strip() for part in parts for line in part[0].splitlines()[1:-1]}
+    return {line for line in lines if len(line) > 20}
+
+
+def leaks(text: str, lines: set[str]) -> list[str]:
+    """Return the lines that stand in a text, plain, in JSON or in HTML."""
+    plain = text.replace('\\"', '"').replace("\\\\", "\\")
+    plain = re.sub(r"</?span[^>]*>", "", plain)
+    for entity, sign in (("&quot;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        plain = plain.replace(entity, sign)
+    return sorted(line for line in lines if line in plain)
+
+
+@pytest.fixture(scope="module")
+def secrets() -> set[str]:
+    """All lines that only lecturers know: not in a chapter, the library or a student's version."""
+    chapters = [path for path in (BOOK / "src").rglob("*.md") if path.parent.name != "assignments"]
+    library = (BOOK.parent / "lib").rglob("*.py")
+    texts = [path.read_text() for path in (*chapters, *library)]
+    cells = [cell for each in COURSE.values() for cell in tool.student_version(each.source).cells]
+    seen = "\n".join([*texts, *(cell.source for cell in cells)])
+    return {line for each in COURSE.values() for line in hidden_lines(each) if line not in seen}
+
+
+def test_a_leak_would_be_found(secrets):
+    """The lecturers' texts, made into notebooks as they are, leak all of it."""
+    assert len(secrets) > 300
+    everything = "\n".join(nbformat.writes(from_source(each.source)) for each in COURSE.values())
+    assert leaks(everything, secrets) == sorted(secrets)
+
+
+def test_student_versions_hold_no_solution(secrets):
+    for assignment in COURSE.values():
+        assert leaks(assignment.notebook.read_text(), secrets) == []
+        assert not re.search("BEGIN|END (SOLUTION|HIDDEN)|[Mm]ark scheme", assignment.notebook.read_text())
+
+
+@pytest.mark.site
+def test_no_file_of_the_built_book_holds_a_solution(secrets):
+    if not HTML.exists():
+        pytest.skip("the book is not built: `make book`")
+    files = [path for path in HTML.rglob("*") if path.suffix in TEXTS and "mathjax" not in path.parts]
+    assert len(files) > 100
+    assert {
+        path.name: found for path in files if (found := leaks(path.read_text(errors="replace"), secrets))
+    } == {}
+
+
+@pytest.mark.site
+def test_the_search_index_knows_no_word_of_a_solution_only(secrets):
+    """Words that stand in solutions and hidden tests and on no page are not in the index of the search."""
+    if not HTML.exists():
+        pytest.skip("the book is not built: `make book`")
+    stem = SearchEnglish({}).stem
+    pages = " ".join(path.read_text().lower() for path in HTML.rglob("*.html"))
+    visible_words = {stem(word) for word in set(WORD.findall(pages))}
+    only = {stem(word) for line in secrets for word in WORD.findall(line.lower())} - visible_words
+    index = json.loads((HTML / "searchindex.js").read_text().removeprefix("Search.setIndex(").rstrip(";)\n"))
+    assert len(only) > 15
+    assert len(index["terms"]) > 1000
+    assert only & (index["terms"].keys() | index["titleterms"].keys()) == set()
+
+
+def test_answers_of_students_do_not_come_from_here(tiny):
+    """The notebooks of the grader's tests are students' versions with answers, not the text with its own."""
+    assert "sum(numbers) / len(numbers)" not in json.dumps(handed_in(tiny, SOLVED))
