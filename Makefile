@@ -3,10 +3,11 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book test lint format unit chapters pages sync assignments grade status bench lock clean
+.PHONY: help install book draft test lint format unit chapters pages sync assignments grade status bench lock clean
 
 VENV := .venv
 HTML := _build/html
+BUILD = $(PY) -c 'from jupyter_book.cli.main import main; main()' build . -W --keep-going -n --quiet
 COSTS := _build/chapters.json
 WORKERS := auto
 
@@ -29,8 +30,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml book/tools/install.sh
 book: $(READY)  ## build the book from nothing, warnings are errors: _build/html/index.html
 	@echo "book: building $(HTML) from the committed notebooks"
 	@rm -rf $(HTML) _build/.doctrees
-	@$(PY) -c 'from jupyter_book.cli.main import main; main()' build . -W --keep-going -n --all --quiet
+	@$(BUILD) --all
 	@echo "book: open $(HTML)/index.html"
+
+draft: $(READY)  ## while you write: bring notebooks in step and build again only the pages that changed
+	@$(PY) book/tools/notebooks.py sync
+	@$(BUILD)
+	@echo "draft: open $(HTML)/index.html; \`make book\` is what counts, a draft overlooks changes of the library"
 
 test: lint unit chapters book pages  ## every check there is, in the order below
 	@echo "test: all checks passed"

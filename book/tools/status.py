@@ -26,6 +26,7 @@ from chapters import BOOK, chapters
 FILE = BOOK / "reference" / "status.json"
 PACKAGES = ("numpy", "scipy", "torch", "sympy", "matplotlib", "jupyter-book", "sphinx")
 COMMANDS = ("install", "book", "test")
+EDITED = "book/src/model/sampling.md"  # a chapter of middling length
 
 
 def hardware() -> dict[str, str]:
@@ -79,6 +80,9 @@ def fresh_clone() -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["git", "clone", "--quiet", str(BOOK.parent), folder], check=True)
         seconds = {f"make {command}": _timed(["make", command], folder) for command in COMMANDS}
+        with Path(folder, EDITED).open("a", encoding="utf-8") as text:
+            text.write("\nOne more sentence.\n")
+        seconds["make draft, one sentence added"] = _timed(["make", "draft"], folder)
     write(fresh_clone=seconds)
     print(f"status: {seconds}")
 
