@@ -1,6 +1,7 @@
 """Pruning and rounding do what they say and leave the original alone."""
 
 import copy
+import subprocess
 import sys
 
 import numpy as np
@@ -25,7 +26,20 @@ def weights(module):
 
 
 def test_pruning_nothing_changes_no_bit(network):
-    assert np.array_equal(logits([prune(network, 0)], X), logits([network], X))
+    same = prune(network, 0)
+    assert logits([same], X).tobytes() == logits([network], X).tobytes()
+    for name, value in network.state_dict().items():
+        assert same.state_dict()[name].numpy().tobytes() == value.numpy().tobytes()
+
+
+def test_convolutions_and_linear_layers_are_pruned_together():
+    """One threshold for both: by hand, over the weights of all layers."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3))
+    before = torch.cat([module[k].weight.flatten() for k in (0, 3)]).detach()
+    after = torch.cat([prune(module, 0.5)[k].weight.flatten() for k in (0, 3)])
+    assert torch.equal(after == 0, before.abs() <= before.abs().sort().values[len(before) // 2 - 1])
 
 
 def test_the_smallest_weights_of_all_layers_go(network):
@@ -72,14 +86,29 @@ def test_more_bits_less_change(network):
     [
         (lambda m: prune(m, 1.1), r"sparsity must lie in \[0, 1\], got 1\.1"),
         (lambda m: prune(m, -0.1), r"sparsity must lie in \[0, 1\], got -0\.1"),
+        (lambda m: prune(m, float("nan")), r"sparsity must .*, got nan"),
         (lambda m: prune(nn.ReLU(), 0.5), "module must have a linear or convolutional layer"),
         (lambda m: quantize(m, 1), r"bits must lie in 2\.\.8, got 1"),
+        (lambda m: quantize(nn.Conv2d(1, 1, 3), 4), "module must have a linear layer"),
         (lambda m: quantize(m, 9), r"bits must lie in 2\.\.8, got 9"),
     ],
 )
 def test_bad_arguments_are_named(network, work, message):
     with pytest.raises(ValueError, match=message):
         work(network)
+
+
+def test_torchao_says_nothing_on_its_first_import():
+    """Nor does anything stay switched off: a chapter's cells must be silent, other libraries must not."""
+    code = """
+import logging
+from longtail.compression import quantize
+from longtail.ensembles import mlp
+quantize(mlp(4, 3, 2)(), 4)
+logging.getLogger("other").warning("heard")
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (said.stdout, said.stderr) == ("", "heard\n")
 
 
 def test_without_torchao(network, monkeypatch):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
 from torch.nn.utils import prune as pruning
 
 from longtail import _checks
+
+_KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def prune(module: nn.Module, sparsity: float) -> nn.Module:
@@ -32,7 +37,7 @@ def prune(module: nn.Module, sparsity: float) -> nn.Module:
     """
     share = _checks.real("sparsity", sparsity, 0, 1)
     pruned = copy.deepcopy(module)
-    weights = [(layer, "weight") for layer in _layers(pruned)]
+    weights = [(layer, "weight") for layer in _layers(pruned, "linear or convolutional", _KINDS)]
     pruning.global_unstructured(weights, pruning.L1Unstructured, amount=share)
     for layer, name in weights:
         pruning.remove(layer, name)
@@ -60,13 +65,14 @@ def quantize(module: nn.Module, bits: int) -> nn.Module:
     ImportError
         If torchao is missing.
     ValueError
-        If `bits` lies outside.
+        If `bits` lies outside or the module has no linear layer.
     """
     if not 2 <= _checks.whole("bits", bits) <= 8:
         raise ValueError(f"bits must lie in 2..8, got {bits}")
-    _layers(module)
+    _layers(module, "linear", (nn.Linear,))
     try:
-        from torchao.quantization import IntxWeightOnlyConfig, PerAxis, quantize_
+        with _quiet():
+            from torchao.quantization import IntxWeightOnlyConfig, PerAxis, quantize_
     except ImportError as error:
         raise ImportError('quantization needs torchao: pip install "longtail[compression]"') from error
     quantized = copy.deepcopy(module)
@@ -74,9 +80,19 @@ def quantize(module: nn.Module, bits: int) -> nn.Module:
     return quantized
 
 
-def _layers(module: nn.Module) -> list[nn.Module]:
-    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+def _layers(module: nn.Module, name: str, kinds: tuple[type[nn.Module], ...]) -> list[nn.Module]:
     found: list[nn.Module] = [layer for layer in module.modules() if isinstance(layer, kinds)]
     if not found:
-        raise ValueError(f"module must have a linear or convolutional layer, got {module}")
+        raise ValueError(f"module must have a {name} layer, got {module}")
     return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what torchao logs on its first import: kernels for other machines that it could not load."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
