@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book draft test lint format unit chapters pages sync assignments grade status bench lock clean
+.PHONY: help install book draft pdf test lint format unit chapters pages sync assignments grade status bench lock clean
 
 VENV := .venv
 HTML := _build/html
@@ -37,6 +37,9 @@ draft: $(READY)  ## while you write: bring notebooks in step and build again onl
 	@$(PY) book/tools/notebooks.py sync
 	@$(BUILD)
 	@echo "draft: open $(HTML)/index.html; \`make book\` is what counts, a draft overlooks changes of the library"
+
+pdf: book  ## print the whole book with a Chromium, some minutes: _build/the-long-tail-book.pdf
+	@$(PY) book/tools/pdf.py
 
 test: lint unit chapters book pages  ## every check there is, in the order below
 	@echo "test: all checks passed"
