@@ -97,6 +97,10 @@ CHANGES = {
     "the solutions earn 5 of 7 points: cell 3 double: ": ("return 2 * x", "return 2 x"),
     "grade_id must be unique, 'double' stands at two cells": ("grade_id: middle,", "grade_id: double,"),
     "the graded cell 'middle-test' needs points": ("points: 1, ", ""),
+    "the answer 'negative' has no solution between its markers": (
+        "    ### BEGIN SOLUTION\n    return -x\n    ### END SOLUTION",
+        "    return -x",
+    ),
     "names a path of a machine": ("import statistics", "import statistics  # from /home/me/x.py"),
 }
 

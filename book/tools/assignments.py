@@ -21,7 +21,7 @@ from chapters import BOOK, Chapter, assignments
 from grade import grade_cells
 from isolated import Limits
 from lint import known_tags, no_machine_paths, python3_kernel, small
-from markers import visible
+from markers import SOLUTION, visible
 from nbformat import NotebookNode
 from notebooks import from_source
 from tasks import Task, cells_of
@@ -55,6 +55,12 @@ def _lock(cell: NotebookNode) -> None:
             cell.metadata["editable"] = False
 
 
+def _bare(source: Path) -> list[str]:
+    """Name the cells for answers that students would get as they are, solution and all."""
+    cells = [cell for cell in from_source(source).cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    return [cell.metadata.nbgrader.grade_id for cell in cells if not SOLUTION.search(cell.source)]
+
+
 def _content(notebook: NotebookNode) -> str:
     return str(nbformat.writes(notebook)) + "\n"
 
@@ -70,6 +76,7 @@ def problems(assignment: Chapter) -> list[str]:
     """Return what is wrong with a text and its student version, as far as one sees without running them."""
     notebook, path = student_version(assignment.source), assignment.notebook
     found = [message for rule in RULES for message in rule(notebook)]
+    found += [f"the answer {name!r} has no solution between its markers" for name in _bare(assignment.source)]
     stated, task = STATED.search(notebook.cells[0].source), Task.of(assignment.source)
     points = task.points + sum(task.by_hand.values())
     if stated is None or float(stated[1]) != points:

@@ -8,7 +8,6 @@ locked cells bound to something else. It cannot undo what is clever, for it live
 from __future__ import annotations
 
 import resource
-import socket
 import sys
 from typing import Any
 
@@ -17,13 +16,12 @@ FILE_BYTES = 100 * 2**20
 
 
 def begin(namespace: dict[str, Any], setup: str, mib: int, *, refuse_network: bool) -> None:
-    """Take the limits, which cannot be raised again, and remember what libraries are like."""
+    """Take the limits, which only root could raise again, and remember what libraries are like."""
     for kind, most in ((resource.RLIMIT_FSIZE, FILE_BYTES), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(kind, (most, most))
     exec(setup, {})  # every module that the checks name is loaded now
     resource.setrlimit(resource.RLIMIT_DATA, (mib * 2**20, mib * 2**20))
     if refuse_network:
-        socket.setdefaulttimeout(1)
         sys.addaudithook(no_network)
     sys.modules[NAME] = Guard(namespace)  # type: ignore[assignment]
 
