@@ -1,16 +1,17 @@
-"""The audit: by hand, its coverage by simulation, its reading of files, its command line."""
+"""The audit: by hand, its coverage by simulation, its command line."""
 
 import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from longtail import FrequencyPrior, audit
+from longtail.__main__ import main
 from longtail.learners import limited, private
-from longtail.tables import count_cells
 
 TABLE = {
     "a": ["x", "x", "x", "y", "y", "z", "z", "z"],
@@ -20,31 +21,8 @@ TABLE = {
 }  # cells: x1 twice, x2, y1 twice, z1, z2, z3
 
 
-@pytest.fixture(params=["mapping", "frame", "csv", "tsv", "parquet"])
-def table(request, tmp_path):
-    frame, path = pl.DataFrame(TABLE), tmp_path / f"data.{request.param}"
-    if request.param == "mapping":
-        return TABLE
-    if request.param == "frame":
-        return frame
-    if request.param == "parquet":
-        frame.write_parquet(path)
-    else:
-        frame.write_csv(path, separator="," if request.param == "csv" else "\t")
-    return path
-
-
-def test_counting_by_hand(table):
-    cells = count_cells(table, ["a", "b"], ["who"], ["label"])
-    assert sorted(cells.counts) == [1, 1, 1, 1, 2, 2]
-    assert cells.counts.tolist() == (cells.by_group["m"] + cells.by_group["f"]).tolist()
-    assert (cells.by_group["m"].sum(), cells.by_group["f"].sum()) == (4, 4)
-    assert cells.labels == 3
-    assert cells.agreement == 0.5  # of the two pairs x1 disagrees
-
-
-def test_prices_by_hand(table):
-    report = audit(table, ["a", "b"], "who", "label", gamma=0.5, epsilon=1.0)
+def test_prices_by_hand():
+    report = audit(TABLE, ["a", "b"], "who", "label", gamma=0.5, epsilon=1.0)
     everyone, women, men = report.lines
     assert (report.classes, everyone.group, women.group, men.group) == (3, "all", "f", "m")
     assert (everyone.rows, everyone.subpopulations, everyone.alone) == (8, 6, 4)
@@ -66,39 +44,65 @@ def test_groups_share_the_price_of_all():
         assert mean == pytest.approx(amount.value)
 
 
-@pytest.mark.parametrize("N", [300, 3000])
-def test_intervals_cover_what_happens(N):
-    """800 Zipf worlds of 1,000 rows in two groups: the true prices of the sample lie in 95 % intervals."""
-    prior, n, m, learner = FrequencyPrior.zipf(N), 1000, 5, limited(0.3)
-    rng, covered = np.random.default_rng(N), []
-    for _ in range(800):
+WORLDS = {
+    "a long tail": FrequencyPrior.zipf(3000),
+    "a short one": FrequencyPrior.zipf(300),
+    "rows nearly all alone": FrequencyPrior.uniform(200_000),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_intervals_cover_what_happens(name):
+    """400 worlds of 1,000 rows, three groups, one of them with ten: the truth lies in the 95 % intervals."""
+    prior, n, m, runs = WORLDS[name], 1000, 5, 400
+    rng, covered = np.random.default_rng(1), []
+    for _ in range(runs):
         D = prior.sample(rng)
-        cell = rng.choice(N, n, p=D)
-        counts = np.bincount(cell, minlength=N)
-        who = np.where(cell < N // 2, "a", "b")
-        lines = audit({"cell": cell, "who": who}, "cell", "who", classes=m, gamma=0.3).lines
-        charge = np.array([0, *(1 - learner.fit(l, m) for l in range(1, counts.max() + 1))])[counts]
-        half = np.arange(N) < N // 2
-        truths = [D @ charge, D[half] @ charge[half] / D[half].sum()]
-        once = [D @ (counts == 1), D[half] @ (counts == 1)[half] / D[half].sum()]
-        for line, price, mass in zip(lines, truths, once, strict=False):
-            gamma, seen = line.prices["gamma"], line.prices["seen once"]
-            covered.append([gamma.low <= price <= gamma.high, seen.low <= mass <= seen.high])
-    least = 0.95 - 4 * math.sqrt(0.95 * 0.05 / 800)
-    assert (np.mean(np.array(covered).reshape(-1, 2, 2), axis=0) > least).all()
+        cell, few = rng.choice(D.size, n, p=D), rng.random(n) < 0.01
+        counts, first = np.bincount(cell, minlength=D.size), np.arange(D.size) < D.size // 2
+        laws = {"all": D, "few": D, "first": D * first, "second": D * ~first}
+        who = np.where(few, "few", np.where(first[cell], "first", "second"))
+        lines = audit({"cell": cell, "who": who}, "cell", "who", classes=m, gamma=0.3, epsilon=1.0).lines
+        charges = {"unseen": np.arange(counts.max() + 1) == 0, "seen once": np.arange(counts.max() + 1) == 1}
+        for limit, learner in {"gamma": limited(0.3), "epsilon": private(1.0)}.items():
+            charges[limit] = np.array([0, *(1 - learner.fit(l, m) for l in range(1, counts.max() + 1))])
+        for line in lines:
+            P = laws[line.group] / laws[line.group].sum()
+            truths = {what: P @ charge[counts] for what, charge in charges.items()}
+            inside = [
+                line.prices[what].low <= truth <= line.prices[what].high for what, truth in truths.items()
+            ]
+            covered.append(inside)
+    rates = np.array(covered).reshape(runs, len(laws), len(charges)).mean(axis=0)
+    assert (rates > 0.95 - 4 * math.sqrt(0.95 * 0.05 / runs)).all(), rates
 
 
-def test_warnings():
-    def said(**columns):
-        return " ".join(audit(columns, "cell", label="label" if "label" in columns else None).warnings)
+def test_arguments_are_checked_before_the_table_is_read(tmp_path):
+    for wrong, message in [
+        ({"classes": 0}, "classes must be at least 2, got 0"),
+        ({"classes": 1}, "classes must be at least 2, got 1"),
+        ({"gamma": 2}, "gamma must lie in"),
+        ({"epsilon": -1}, "epsilon must lie in"),
+        ({"level": 95}, "level must lie in"),
+        ({"level": 1}, "level must lie strictly between 0 and 1, got 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            audit(tmp_path / "no such file", "a", **wrong)
+    for columns in (3, None, ["a", 3]):
+        with pytest.raises(TypeError, match="subpopulation must be names of columns"):
+            audit(TABLE, columns)
 
-    rng = np.random.default_rng(1)
-    assert "rows are few" in said(cell=["a", "a", "b"])
-    assert "too fine" in said(cell=np.arange(1000))
-    assert "no tail" in said(cell=np.arange(1000) % 10)
-    assert "same label with chance 0.5" in said(cell=rng.zipf(1.7, 1000), label=rng.integers(2, size=1000))
-    zipf = rng.zipf(1.7, 1000)
-    assert said(cell=zipf, label=zipf % 3) == ""
+
+def test_columns_named_twice_count_once():
+    assert audit(TABLE, ["a", "b", "a"], ["who", "who"]).lines == audit(TABLE, ["a", "b"], "who").lines
+
+
+def test_the_report_can_become_json():
+    report = audit(TABLE, ["a", "b"], "who", "label", epsilon=math.inf, level=0.9)
+    saved = json.loads(json.dumps(report.as_dict(), allow_nan=False))
+    assert (saved["subpopulation"], saved["group"], saved["label"]) == (["a", "b"], ["who"], "label")
+    assert (saved["epsilon"], saved["level"]) == ("inf", 0.9)
+    assert "90 % intervals" in str(report)
 
 
 def run(*arguments):
@@ -108,24 +112,10 @@ def run(*arguments):
 
 
 def test_command_line(tmp_path):
-    path = tmp_path / "data.csv"
-    pl.DataFrame(TABLE).write_csv(path)
-    out, picture = tmp_path / "out.json", tmp_path / "out.png"
-    options = [
-        "--group",
-        "who",
-        "--label",
-        "label",
-        "--gamma",
-        0.5,
-        "--epsilon",
-        1,
-        "--json",
-        out,
-        "--figure",
-        picture,
-    ]
-    done = run(path, "--subpopulation", "a", "b", *options)
+    path, out, picture = tmp_path / "data.csv", tmp_path / "out.json", tmp_path / "out.png"
+    pl.DataFrame(TABLE).with_columns(who=pl.lit("$x^") + pl.col("who")).write_csv(path)  # no formula
+    options = ["--group", "who", "--label", "label", "--gamma", "0.5", "--epsilon", "1"]
+    done = run(path, "--subpopulation", "a", "b", *options, "--json", out, "--figure", picture)
     assert (done.returncode, done.stderr) == (0, "")
     expected = audit(path, ["a", "b"], "who", "label", gamma=0.5, epsilon=1.0)
     assert done.stdout == f"{expected}\n"
@@ -134,55 +124,96 @@ def test_command_line(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_command_line_says_what_is_wrong(tmp_path):
-    def write(name, content):
-        (tmp_path / name).write_bytes(content)
-        return tmp_path / name
-
-    good = write("good.csv", b"a,b\n1,2\n1,3\n")
-    cases = [
-        ((tmp_path / "none.csv", "--subpopulation", "a"), "no such file"),
-        ((good, "--subpopulation", "c"), "no column 'c'; there are 'a', 'b'"),
-        ((good, "--subpopulation", "a"), "column 'a' has one value only"),
-        ((good, "--subpopulation", "b", "--gamma", "2"), "gamma must lie in [0, 1], got 2"),
-        ((good, "--subpopulation", "b", "--json", tmp_path / "no" / "x.json"), "no such folder"),
-        ((write("empty.csv", b""), "--subpopulation", "a"), "cannot read the table: empty CSV"),
-        ((write("head.csv", b"a,b\n"), "--subpopulation", "a"), "the table has no rows"),
-        ((write("latin.csv", b"a,b\n\xff,1\n2,3\n"), "--subpopulation", "a"), "invalid utf-8"),
-        ((write("gap.csv", b"a,b\n,1\n2,3\nnan,3\n"), "--subpopulation", "a"), "'a' has 2 missing values"),
-        ((write("not.parquet", b"PAR0"), "--subpopulation", "a"), "cannot read the table"),
-    ]
-    for arguments, message in cases:
-        done = run(*arguments)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("longtail: ")
-        assert message in done.stderr
-        assert "Traceback" not in done.stderr
+def test_help_shows_an_example():
+    done = run("--help")
+    assert done.returncode == 0
+    assert "example:\n  python -m longtail audit people.csv" in done.stdout
 
 
-def test_floats_with_nan_and_too_many_groups():
-    with pytest.raises(ValueError, match="column 'x' has 1 missing values"):
-        audit({"x": [1.0, np.nan, 2.0]}, "x")
-    with pytest.raises(ValueError, match="group must have at most 100 values, got 200"):
-        audit({"x": np.arange(200), "who": np.arange(200)}, "x", "who")
+def complaint(capsys, *arguments):
+    """Run in this process and return the one line on stderr."""
+    assert main(["audit", *map(str, arguments)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("longtail: ")
+    assert said.err.count("\n") == 1
+    return said.err
 
 
-def test_a_million_rows_in_bounded_memory(tmp_path):
-    """In a process of its own: the peak is what polars needs, not a multiple of the rows."""
-    rng, path = np.random.default_rng(0), tmp_path / "big.csv"
-    pl.DataFrame({"a": rng.zipf(1.5, 10**6).clip(max=5000), "b": rng.integers(5, size=10**6)}).write_csv(path)
-    code = (
-        "import sys, resource; from longtail import audit;"
-        "report = audit(sys.argv[1], ['a', 'b']);"
-        "print(report.lines[0].rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    rows, peak = done.stdout.split()
-    assert int(rows) == 10**6
-    assert float(peak) < 600
+FILES = {
+    "empty.csv": (b"", "cannot read the table: empty CSV"),
+    "head.csv": (b"a,b\n", "the table has no rows"),
+    "one.csv": (b"a,b\n1,2\n1,3\n", "column 'a' has one value only: it makes no subpopulations"),
+    "latin.csv": (b"a,b\n\xff,1\n2,3\n", "invalid utf-8"),
+    "late.csv": (b"a,b\n" + b"1,2\n2,3\n" * 50_000 + b"\xe9,3\n", "invalid utf-8"),
+    "utf16.csv": ("a,b\n1,2\n".encode("utf-16"), "names of columns are not UTF-8 text"),
+    "gap.csv": (b"a,b\n,1\n2,3\nnan,3\n", "column 'a' has 2 missing values"),
+    "short.csv": (b"b,a\n1,2\n2\n1,3\n", "column 'a' has 1 missing values"),
+    "long.csv": (b"a,b\n1,2\n2,3,4\n", "cannot read the table: found more fields"),
+    "quote.csv": (b'a,b\n"1,2\n2,3\n', "cannot read the table: could not parse"),
+    "semicolons.csv": (b"a;b\n1;2\n2;3\n", "no column 'a'; there are 'a;b'"),
+    "not.parquet": (b"PAR0", "cannot read the table: parquet"),
+    "NOT.PARQUET": (b"PAR0", "cannot read the table: parquet"),
+}
 
 
-def test_without_polars(monkeypatch):
-    monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(ImportError, match=r"pip install \"longtail\[audit\]\""):
-        audit(TABLE, "a")
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_cannot_be_used(tmp_path, capsys, name):
+    content, message = FILES[name]
+    (tmp_path / name).write_bytes(content)
+    assert message in complaint(capsys, tmp_path / name, "--subpopulation", "a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("none.csv --subpopulation a", "no such file"),
+        (". --subpopulation a", "no such file"),
+        ("good.csv --subpopulation c", "no column 'c'; there are 'a', 'b', 'one'"),
+        ("good.csv --subpopulation a --group one", "column 'one' has one value only: it makes no groups"),
+        ("good.csv --subpopulation a --label one", "column 'one' has one value only: it makes no classes"),
+        (
+            "good.csv --subpopulation a b --label b",
+            "label must not be part of the subpopulation, got 'b' in both",
+        ),
+        ("good.csv --subpopulation a --gamma 2", "gamma must lie in [0, 1], got 2"),
+        ("good.csv --subpopulation a --classes 0", "classes must be at least 2, got 0"),
+        ("good.csv --subpopulation a --json no/x.json", "no such folder: no"),
+        ("good.csv --subpopulation a --json folder", "cannot write to folder"),
+        ("good.csv --subpopulation a --json good.csv", "good.csv is needed for something else"),
+        ("good.csv --subpopulation a --json x.svg --figure x.svg", "x.svg is needed for something else"),
+        ("good.csv --subpopulation a --figure x.xyz", "figure must end in .png, .svg, .pdf, got x.xyz"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.csv").write_text("a,b,one\n1,2,1\n2,3,1\n")
+    (tmp_path / "folder").mkdir()
+    assert message in complaint(capsys, *arguments.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "good.csv"]
+
+
+def test_targets_are_checked_before_the_table_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("longtail.__main__.audit", lambda *_: pytest.fail("it has read the table"))
+    for option in ("--json", "--figure"):
+        target = tmp_path / "no" / "x.png"
+        assert "no such folder" in complaint(
+            capsys, tmp_path / "x.csv", "--subpopulation", "a", option, target
+        )
+    (tmp_path / "locked").mkdir()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    locked = tmp_path / "locked" / "x.json"
+    assert "cannot write to" in complaint(capsys, "x.csv", "--subpopulation", "a", "--json", locked)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+def test_a_full_disk(tmp_path, capsys):
+    path = tmp_path / "data.csv"
+    pl.DataFrame(TABLE).write_csv(path)
+    assert "No space left" in complaint(capsys, path, "--subpopulation", "a", "--json", "/dev/full")
+
+
+def test_wrong_input_leaves_no_traceback(tmp_path):
+    done = run(tmp_path / "none.csv", "--subpopulation", "a")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr

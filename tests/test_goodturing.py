@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -71,11 +72,61 @@ def test_coverage_of_the_intervals(prior, n, l):
     assert covered / runs > 0.95 - 4 * se
 
 
+ZIPF_LAW = ZIPF.frequencies
+EVEN_RANKS = np.where(np.arange(2000) % 2, 0, ZIPF_LAW) / ZIPF_LAW[::2].sum()
+TWO_KINDS = np.append(np.full(20, 0.045), np.full(1980, 0.1 / 1980))
+HARD = {  # laws of groups, and how many rows of each
+    "all alone": ([np.full(5000, 1 / 5000)], [100]),
+    "nearly all alone": ([np.full(1300, 1 / 1300)], [100]),
+    "five rows": ([np.repeat(1 / 200, 200)], [5]),
+    "five rows, Zipf": ([ZIPF_LAW], [5]),
+    "five beside many": ([ZIPF_LAW, ZIPF_LAW], [300, 5]),
+    "ten beside many": ([ZIPF_LAW, EVEN_RANKS], [300, 10]),
+    "ten of other kinds": ([ZIPF_LAW, ZIPF_LAW[::-1]], [300, 10]),
+    "heavy and light": ([TWO_KINDS, TWO_KINDS], [200, 10]),
+}
+CHARGES = {
+    "unseen": lambda l: float(l == 0),
+    "seen once": lambda l: float(l == 1),
+    "private": lambda l: 1 - private(0.5).fit(l, 2) if l else 0.0,
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_coverage_where_it_is_hard(case):
+    """Rows all alone, tiny groups: of 500 samples at least 95 % are covered, up to 4 standard errors."""
+    laws, sizes = HARD[case]
+    rng, runs = np.random.default_rng(3), 500
+    covered = {(what, g): 0 for what in CHARGES for g in range(len(laws))}
+    for _ in range(runs):
+        members = np.array([rng.multinomial(n, law) for n, law in zip(sizes, laws, strict=True)])
+        counts = members.sum(axis=0)
+        for what, charge in CHARGES.items():
+            paid = np.array([charge(l) for l in range(counts.max() + 1)])[counts]
+            for g, law in enumerate(laws):
+                low, high = price(counts[members[g] > 0], charge, members[g][members[g] > 0]).interval()
+                covered[what, g] += low <= law @ paid <= high
+    assert min(covered.values()) / runs > 0.95 - 4 * np.sqrt(0.05 * 0.95 / runs), covered
+
+
 def test_interval_when_nothing_was_seen_twice():
     interval = goodturing.mass_seen(np.ones(100, int), 1).interval()
     assert interval.low == 0
     assert 0.02 < interval.high < 0.2
     assert goodturing.mass_seen([5, 5], 0).interval().high < 1
+
+
+def test_interval_when_all_are_alone_is_no_point():
+    """No pair among n: up to 3.69 pairs may have been due, and each takes 2 / n from what is unseen."""
+    for estimate in (mass_seen(np.ones(100, int), 0), price(np.ones(100, int), CHARGES["unseen"])):
+        assert estimate.interval() == pytest.approx((1 - 2 * 3.689 / 100, 1), abs=1e-4)
+
+
+def test_prices_never_exceed_the_largest_charge():
+    estimate = price([2] * 10, lambda l: 0.3 * (l == 1))
+    assert estimate.value == estimate.most == 0.3
+    assert estimate.interval().low < 0.3 == estimate.interval().high
+    assert price([5, 3], lambda l: 0.0).interval() == (0, 0)
 
 
 def test_interval_narrows_with_the_level():
@@ -95,6 +146,7 @@ def test_interval_narrows_with_the_level():
         (lambda: goodturing.mass_seen([1], -1), "l must be at least 0, got -1"),
         (lambda: goodturing.tau([1], 0), "l must be at least 1, got 0"),
         (lambda: goodturing.mass_seen([1], 0).interval(95), r"level must lie in \[0, 1\], got 95"),
+        (lambda: goodturing.mass_seen([1], 0).interval(1), "level must lie strictly between 0 and 1, got 1"),
     ],
 )
 def test_bad_arguments_are_named(call, message):
@@ -109,7 +161,7 @@ def test_bad_arguments_are_named(call, message):
 def test_price_of_one_count_is_the_mass_seen(l):
     counts = np.random.default_rng(0).zipf(1.8, size=400)
     one, known = price(counts, lambda k: float(k == l)), mass_seen(counts, l)
-    assert (one.value, one.se, one.unit) == pytest.approx((known.value, known.se, known.unit), rel=1e-12)
+    assert astuple(one) == pytest.approx(astuple(known), rel=1e-12)
 
 
 @pytest.mark.parametrize("learner", [limited(0.1), private(1.0), randomized_response(2.0)])

@@ -4,32 +4,60 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from longtail.auditing import Audit, audit
+
+PICTURES = (".png", ".svg", ".pdf")
+
+EXAMPLE = """\
+example:
+  python -m longtail audit people.csv --subpopulation education occupation \\
+      --group sex --label income --gamma 0.25 --epsilon 1 --json out.json --figure out.png
+
+The table says, in percent of fresh rows: unseen, of a subpopulation that no row shows; seen once, of one
+that exactly one row shows; and what is wrong because singletons are not fitted, because no row is memorized
+by more than gamma, because labels are private at epsilon.  Exit code 2 if data or arguments cannot be used.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 0 if all went well, 2 if the data or the arguments cannot be used."""
     chosen = _parser().parse_args(arguments)
     try:
-        for target in (chosen.json, chosen.figure):
-            if target is not None and not target.parent.is_dir():
-                raise FileNotFoundError(f"no such folder: {target.parent}")
+        _check_targets(chosen.data, chosen.json, chosen.figure)
         report = audit(
             chosen.data, chosen.subpopulation, chosen.group, chosen.label, chosen.classes, chosen.gamma,
             chosen.epsilon, chosen.level,
         )  # fmt: skip
+        if chosen.json is not None:
+            chosen.json.write_text(json.dumps(report.as_dict(), indent=1, allow_nan=False) + "\n")
+        if chosen.figure is not None:
+            draw(report, chosen.figure)
     except (OSError, ValueError, ImportError) as error:
         print(f"longtail: {error}", file=sys.stderr)
         return 2
     print(report)
-    if chosen.json is not None:
-        chosen.json.write_text(json.dumps(report.as_dict(), indent=1) + "\n")
-    if chosen.figure is not None:
-        draw(report, chosen.figure)
     return 0
+
+
+def _check_targets(data: Path, report: Path | None, figure: Path | None) -> None:
+    """Find out before the work whether its results can be written."""
+    if figure is not None and figure.suffix.lower() not in PICTURES:
+        raise ValueError(f"figure must end in {', '.join(PICTURES)}, got {figure}")
+    taken = {data.resolve()}
+    for target in (report, figure):
+        if target is None:
+            continue
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"no such folder: {target.parent}")
+        if target.is_dir() or not os.access(target if target.exists() else target.parent, os.W_OK):
+            raise PermissionError(f"cannot write to {target}")
+        if target.resolve() in taken:
+            raise ValueError(f"{target} is needed for something else: choose another name")
+        taken.add(target.resolve())
 
 
 def draw(report: Audit, target: Path) -> None:
@@ -44,7 +72,7 @@ def draw(report: Audit, target: Path) -> None:
         reach = [[100 * (a.value - a.low) for a in amounts], [100 * (a.high - a.value) for a in amounts]]
         rows = [i + 0.15 * (k - (len(names) - 1) / 2) for i in range(len(amounts))]
         ax.errorbar(middle, rows, xerr=reach, fmt=marker, color=colour, capsize=3, label=name)
-    ax.set(yticks=range(len(report.lines)), yticklabels=[line.group for line in report.lines])
+    ax.set_yticks(range(len(report.lines)), [line.group for line in report.lines], parse_math=False)
     ax.set(xlabel="percent of fresh rows that are wrong", xlim=(0, None))
     ax.invert_yaxis()
     ax.legend()
@@ -54,8 +82,12 @@ def draw(report: Audit, target: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m longtail", description="Tools of The Long Tail Book.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    one = commands.add_parser("audit", help="what limits on memorization would cost on your data")
-    one.add_argument("data", type=Path, help="CSV or Parquet file, one row for each example")
+    what = "what limits on memorization would cost on your data"
+    one = commands.add_parser(
+        "audit", help=what, description=f"Estimate {what}: no model, no training, only counts of rows.",
+        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    one.add_argument("data", type=Path, help="CSV (.tsv: with tabs) or Parquet file, a row for each example")
     one.add_argument("--subpopulation", nargs="+", required=True, metavar="COL", help="what makes rows alike")
     one.add_argument("--group", nargs="+", default=[], metavar="COL", help="tell who pays")
     one.add_argument("--label", metavar="COL", help="counts classes, and how far cells decide the label")

@@ -35,6 +35,14 @@ def real(name: str, value: float, low: float = -math.inf, high: float = math.inf
     return float(value)
 
 
+def chance(name: str, value: float) -> float:
+    """Return `value` as a float strictly between 0 and 1."""
+    number = real(name, value, 0, 1)
+    if number in (0, 1):
+        raise ValueError(f"{name} must lie strictly between 0 and 1, got {value!r}")
+    return number
+
+
 def reading(value: str) -> Reading:
     """Return `value` if it is one of the two readings of a prior."""
     if value not in get_args(Reading):

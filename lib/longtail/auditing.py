@@ -7,20 +7,15 @@ independent draws, and subpopulations are what labels depend on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from longtail import _checks
+from longtail.cautions import EVERYONE, cautions, chance_agreement
 from longtail.goodturing import Estimate, price
 from longtail.learners import CountLearner, fits_from, limited, private
-from longtail.tables import Table, count_cells
-
-EVERYONE = "all"
-FEW_ROWS, ALONE = 200, 0.9
+from longtail.tables import Members, Table, count_cells
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Line:
     Attributes
     ----------
     group
-        Name of the group; `EVERYONE` for all rows.
+        Name of the group; ``"all"`` for all rows.
     rows, subpopulations, alone
         How many rows, in how many subpopulations, and how many rows are the only one of theirs.
     prices
@@ -63,24 +58,33 @@ class Audit:
     ----------
     lines
         All rows first, then each group.
+    subpopulation, group, label
+        The columns that were asked for.
     classes, gamma, epsilon
         What the prices are for.
-    agreement
-        Chance that two rows of one subpopulation have the same label; None without labels.
+    level
+        Of the confidence intervals.
+    agreement, chance_agreement
+        Chance that two rows of one subpopulation, or any two rows, have the same label; None without labels.
     warnings
         What a reader must know before using the numbers.
     """
 
     lines: list[Line]
+    subpopulation: list[str]
+    group: list[str]
+    label: str | None
     classes: int
     gamma: float | None
     epsilon: float | None
+    level: float
     agreement: float | None
+    chance_agreement: float | None
     warnings: list[str]
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as what JSON can hold."""
-        return asdict(self)
+        """Everything, as what JSON can hold: an infinite epsilon as a word."""
+        return {**asdict(self), "epsilon": "inf" if self.epsilon == math.inf else self.epsilon}
 
     def __str__(self) -> str:
         """Format the report as a table in percent, with intervals."""
@@ -101,7 +105,7 @@ class Audit:
             if value is not None
         )
         notes = [
-            f"Percent of fresh rows, with intervals; {limits}.",
+            f"Percent of fresh rows, with {100 * self.level:g} % intervals; {limits}.",
             *(f"Warning: {w}" for w in self.warnings),
         ]
         return "\n".join([*table, "", *notes])
@@ -122,7 +126,8 @@ def audit(
     Parameters
     ----------
     table
-        A CSV or Parquet file, a mapping of names to columns, or a polars frame.
+        A CSV file (tabs if its name ends in .tsv), a Parquet file, a mapping of names to columns, or a frame
+        of polars or pandas.
     subpopulation
         Columns whose values together make a subpopulation.
     group
@@ -136,7 +141,7 @@ def audit(
     epsilon
         Label privacy, at least 0.
     level
-        Of the confidence intervals.
+        Of the confidence intervals, strictly between 0 and 1.
 
     Returns
     -------
@@ -146,8 +151,8 @@ def audit(
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file or a column is missing, empty, not UTF-8 or has missing values, or an argument is out
-        of range.
+        If the file or a column is missing, empty, not UTF-8, has one value only or missing values, or an
+        argument is out of range.
     ImportError
         If polars is missing.
 
@@ -157,14 +162,19 @@ def audit(
     >>> report.lines[0].alone, report.lines[0].prices["unseen"].value
     (2, 0.5)
     """
-    learners = _learners(gamma, epsilon)
-    cells = count_cells(table, _names(subpopulation), _names(group), [label] if label else [])
-    m = _checks.whole("classes", classes or max(2, cells.labels), 2)
+    learners, level = _learners(gamma, epsilon), _checks.chance("level", level)
+    asked = None if classes is None else _checks.whole("classes", classes, 2)
+    parts, groups = _names("subpopulation", subpopulation), _names("group", group)
+    cells = count_cells(table, parts, groups, _names("label", label or ()))
+    m = asked or max(2, cells.labels.size)
     charges = {name: _extra(learner, m) for name, learner in learners.items()}
-    lines = [_line(EVERYONE, cells.counts, None, charges, level)]
-    for name, members in cells.by_group.items():
-        lines.append(_line(name, cells.counts, members, charges, level))
-    return Audit(lines, m, gamma, epsilon, cells.agreement, _warnings(lines[0], cells.agreement))
+    everyone = _line(EVERYONE, Members(cells.counts, cells.counts), charges, level)
+    lines = [everyone, *(_line(name, of, charges, level) for name, of in cells.by_group.items())]
+    by_chance = chance_agreement(cells.labels) if label else None
+    warnings = cautions(lines, cells, parts, groups)
+    return Audit(
+        lines, parts, groups, label, m, gamma, epsilon, level, cells.agreement, by_chance, warnings
+    )  # fmt: skip
 
 
 def _learners(gamma: float | None, epsilon: float | None) -> dict[str, CountLearner]:
@@ -181,54 +191,24 @@ def _extra(learner: CountLearner, m: int) -> Callable[[int], float]:
     return lambda l: 1 - learner.fit(l, m) if l else 0.0
 
 
-def _line(
-    name: str,
-    counts: NDArray[np.int64],
-    members: NDArray[np.int64] | None,
-    charges: Mapping[str, Callable[[int], float]],
-    level: float,
-) -> Line:
-    mine = counts if members is None else members
-    inside = mine > 0
-    counts, mine = counts[inside], mine[inside]
+def _line(name: str, of: Members, charges: Mapping[str, Callable[[int], float]], level: float) -> Line:
     seen = {"unseen": lambda l: float(l == 0), "seen once": lambda l: float(l == 1)}
-    found = {what: price(counts, charge, mine) for what, charge in {**seen, **charges}.items()}
+    found = {what: price(of.counts, charge, of.members) for what, charge in {**seen, **charges}.items()}
     amounts = {what: _amount(estimate, level) for what, estimate in found.items()}
-    return Line(name, int(mine.sum()), mine.size, int(mine[counts == 1].sum()), amounts)
+    alone = int(of.members[of.counts == 1].sum())
+    return Line(name, int(of.members.sum()), of.members.size, alone, amounts)
 
 
 def _amount(estimate: Estimate, level: float) -> Amount:
     return Amount(estimate.value, *estimate.interval(level))
 
 
-def _warnings(everyone: Line, agreement: float | None) -> list[str]:
-    found = []
-    if everyone.rows < FEW_ROWS:
-        found.append(f"{everyone.rows} rows are few: read the intervals, not the estimates.")
-    if everyone.alone >= ALONE * everyone.rows:
-        found.append(
-            f"{everyone.alone:,} of {everyone.rows:,} rows are the only one of their subpopulation: the "
-            "columns are too fine to say what rows have in common, and prices rest on few pairs. "
-            "Use fewer columns."
-        )
-    elif everyone.alone == 0:
-        found.append(
-            "no subpopulation was seen once: these data have no tail at this resolution, and limits on "
-            "memorization cost little; finer columns may tell another story."
-        )
-    if agreement is not None and agreement < ALONE:
-        found.append(
-            f"two rows of one subpopulation have the same label with chance {agreement:.2f} only: prices "
-            "assume that the subpopulation decides the label."
-        )
-    return found
-
-
-def _names(columns: str | Sequence[str]) -> list[str]:
-    return [columns] if isinstance(columns, str) else list(columns)
+def _names(argument: str, columns: str | Sequence[str]) -> list[str]:
+    names = [columns] if isinstance(columns, str) else columns
+    if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"{argument} must be names of columns, got {columns!r:.80}")
+    return list(dict.fromkeys(names))
 
 
 def _percent(amount: Amount) -> str:
-    if math.isnan(amount.value):
-        return "?"
     return f"{100 * amount.value:.2f} [{100 * amount.low:.2f}, {100 * amount.high:.2f}]"

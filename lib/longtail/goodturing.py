@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail import _checks
 
+FIRST_LEVELS = 10  # charges looked at whether or not a count was seen
+
 
 class Interval(NamedTuple):
     """Two ends of a confidence interval."""
@@ -37,17 +39,24 @@ class Estimate:
         Its standard error.
     unit
         What one more event would add to `value`; it keeps intervals honest when few or no events were seen.
+    most
+        Largest possible value.
+    unit_down
+        What one more event of the opposite kind would take away, when `value` is at or near `most`.
     """
 
     value: float
     se: float
     unit: float
+    most: float
+    unit_down: float
 
     def interval(self, level: float = 0.95) -> Interval:
         """Two-sided confidence interval for the mass in this very sample.
 
-        The upper end is the exact one of a Poisson count, scaled to this mean and variance.  The lower end is
-        the normal one: with few events the mass itself, not only its estimate, may well be zero.
+        Each end allows for one event more than was seen, as the exact interval of a Poisson count does (Fay
+        and Feuer 1997): the upper end for what makes up the value, the lower end for what `most` has above
+        it.  Neither end is ever inside the normal interval.
 
         Parameters
         ----------
@@ -56,17 +65,25 @@ class Estimate:
 
         Examples
         --------
-        No pair among 1,000 draws does not mean that nothing sits in singletons:
+        No pair among 1,000 draws does not mean that nothing sits in singletons, nor that all is unseen:
 
         >>> mass_seen([1] * 1000, l=1).interval().high > 0.005
         True
+        >>> mass_seen([1] * 1000, l=0).interval().low < 0.995
+        True
         """
-        tail = (1 - _checks.real("level", level, 0, 1)) / 2
-        unit = self.se**2 / self.value if self.value and self.se else self.unit
-        low = max(0.0, self.value + float(scipy.special.ndtri(tail)) * self.se)
-        return Interval(
-            low, min(1.0, float(scipy.special.chdtri(2 * (self.value / unit + 1), tail)) / 2 * unit)
-        )
+        tail = (1 - _checks.chance("level", level)) / 2
+        normal = -float(scipy.special.ndtri(tail)) * self.se
+        gap = self.most - self.value
+        low = min(self.value - normal, self.most - _upper_end(gap, self.se, self.unit_down, tail))
+        high = max(self.value + normal, _upper_end(self.value, self.se, self.unit, tail))
+        return Interval(max(0.0, low), min(self.most, high))
+
+
+def _upper_end(value: float, se: float, unit: float, tail: float) -> float:
+    """Gamma quantile with this mean and variance and one more event; exact if all events add the same."""
+    mean, variance = value + unit, se**2 + unit**2
+    return float(scipy.special.chdtri(2 * mean**2 / variance, tail)) / 2 * variance / mean
 
 
 def occurrences(counts: ArrayLike) -> NDArray[np.int64]:
@@ -119,7 +136,8 @@ def mass_seen(counts: ArrayLike, l: int) -> Estimate:
     l = _checks.whole("l", l)
     up, up2 = (phi[k] if k < phi.size else 0.0 for k in (l + 1, l + 2))
     variance = (l + 1) ** 2 * up * (1 - up / n) + (l + 1) * (l + 2) * up2
-    return Estimate(float((l + 1) * up / n), float(np.sqrt(variance) / n), (l + 1) / n)
+    down = (2 if l == 0 else 1) / n  # a pair for l = 0, one row that is alone for the others
+    return Estimate(float((l + 1) * up / n), float(np.sqrt(variance) / n), (l + 1) / n, 1.0, down)
 
 
 def price(counts: ArrayLike, charge: Callable[[int], float], members: ArrayLike | None = None) -> Estimate:
@@ -155,14 +173,26 @@ def price(counts: ArrayLike, charge: Callable[[int], float], members: ArrayLike 
     k = c if members is None else _checks.counts("members", members)
     if k.shape != c.shape or (k > c).any():
         raise ValueError(f"members must be parts of the {c.size} counts, got {k!r:.80}")
-    levels, where = np.unique(c, return_inverse=True)
-    now, before = (
-        np.array([charge(max(int(l) - back, 0)) for l in levels], dtype=np.float64)[where] for back in (1, 2)
-    )
-    n, value = float(k.sum()), float(k @ now) / float(k.sum())
-    variance = k @ now**2 + (k * (k - 1)) @ (now - before) ** 2 - n * value**2
-    firsts = (l * charge(l - 1) for l in range(1, int(c.max()) + 3) if charge(l - 1) > 0)
-    return Estimate(float(value), math.sqrt(max(float(variance), 0.0)) / n, next(firsts, 1.0) / n)
+    ahead = np.arange(min(int(c.max()) + 2, FIRST_LEVELS))
+    levels = np.unique(np.concatenate([ahead, c, np.maximum(c - 1, 0), np.maximum(c - 2, 0)]))
+    charges = np.array([charge(int(l)) for l in levels], dtype=np.float64)
+    now, before = (charges[np.searchsorted(levels, np.maximum(c - back, 0))] for back in (1, 2))
+    n, most = float(k.sum()), float(charges.max())
+    value = _snapped(float(k @ now) / n, most)
+    variance = float(k @ (now - value) ** 2 + (k * (k - 1)) @ (now - before) ** 2)
+    unit, unit_down = (_first(levels, paid) / n for paid in (charges, most - charges))
+    return Estimate(value, math.sqrt(variance) / n, unit, most, unit_down)
+
+
+def _snapped(value: float, most: float) -> float:
+    """Take away rounding errors at the upper end, where intervals depend on whether anything is missing."""
+    return most if most - value < 1e-12 * most else value
+
+
+def _first(levels: NDArray[np.int64], charges: NDArray[np.float64]) -> float:
+    """Charge of the rarest event: l rows of one element, each of which pays for l - 1 others."""
+    charged = np.flatnonzero(charges > 0)
+    return float((levels[charged[0]] + 1) * charges[charged[0]]) if charged.size else 1.0
 
 
 def tau(counts: ArrayLike, l: int = 1) -> float:
