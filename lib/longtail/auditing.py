@@ -20,9 +20,10 @@ from longtail.tables import Members, Table, count_cells
 
 @dataclass(frozen=True)
 class Amount:
-    """An estimate with its confidence interval."""
+    """An estimate with its standard error and confidence interval."""
 
     value: float
+    se: float
     low: float
     high: float
 
@@ -200,7 +201,7 @@ def _line(name: str, of: Members, charges: Mapping[str, Callable[[int], float]],
 
 
 def _amount(estimate: Estimate, level: float) -> Amount:
-    return Amount(estimate.value, *estimate.interval(level))
+    return Amount(estimate.value, estimate.se, *estimate.interval(level))
 
 
 def _names(argument: str, columns: str | Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ EVERYONE = "all"
 FEW_ROWS = 200
 ALONE = 0.9  # share of rows that are alone, from which on columns are too fine
 NO_TAIL = 0.01  # share of fresh rows that may be forgotten
-DECIDED = 0.8  # agreement of labels beyond chance, as a share of what is possible
+DECIDED = 0.9  # agreement of labels beyond chance, as a share of what is possible
 ROWS_A_LABEL = 10
 COPIES = 4.0  # standard errors
 TOLD = 5  # groups named in a warning
@@ -96,8 +96,8 @@ def _copies(counts: NDArray[np.int64]) -> Iterator[str]:
 def _groups(groups: Sequence[Line], inside: list[str]) -> Iterator[str]:
     if inside:
         yield (
-            f"group and subpopulation share {', '.join(map(repr, inside))}: no subpopulation is shared, and "
-            "small groups look exposed by their size alone."
+            f"group and subpopulation share {', '.join(map(repr, inside))}: groups that differ there share "
+            "no subpopulation, and small ones look exposed by their size alone."
         )
     if any(line.group == EVERYONE for line in groups):
         yield f"a group is called {EVERYONE!r} too: the first line so called is all rows."
