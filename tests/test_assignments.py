@@ -3,13 +3,17 @@
 import json
 import re
 from pathlib import Path
+from unittest.mock import patch
 
 import assignments as tool
+import longtail
 import nbformat
+import numpy as np
 import pytest
 from chapters import BOOK, Chapter, assignments
 from grade import grade_cells
 from isolated import Limits
+from longtail import goodturing, worlds
 from markers import HIDDEN, SOLUTION, visible
 from notebooks import from_source
 from sphinx.search.en import SearchEnglish
@@ -134,6 +138,23 @@ def test_an_untouched_student_version_earns_nothing_and_says_what_to_do(name):
     assert len(checks) == len(task.checks)
     assert all("NotImplementedError" in line or "NameError" in line for line in checks), checks
     assert result.answered == set()
+
+
+LIBRARY = {
+    "longtail._checks.counts": lambda: goodturing.mass_seen(np.array([2, 1, 1]), 0),
+    "longtail.price.moments": lambda: longtail.tau(longtail.FrequencyPrior.zipf(5), 5, 1),
+    "longtail.worlds.compositions": lambda: list(worlds.enumerate_outcomes([1, 2], 2)),
+}
+
+
+def test_where_students_must_not_call_the_library_the_check_notices():
+    """Checks that forbid the library patch a function that it uses, even after it is rearranged."""
+    texts = "".join(each.source.read_text() for each in COURSE.values())
+    assert set(re.findall(r'patch\("([\w.]+)"', texts)) == LIBRARY.keys()
+    for function, call in LIBRARY.items():
+        call()
+        with patch(function, side_effect=AssertionError), pytest.raises(AssertionError):
+            call()
 
 
 def test_there_are_five_and_each_has_tasks_for_the_machine_and_for_people():

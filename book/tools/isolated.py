@@ -152,4 +152,4 @@ def _error(content: dict[str, Any]) -> str:
     """Return an error as Python says it in its last line."""
     if content.get("status") == "ok":
         return ""
-    return f"{content.get('ename', 'error')}: {content.get('evalue', '')}"
+    return f"{content.get('ename', 'error')}: {content.get('evalue', '')}".removesuffix(": ")
