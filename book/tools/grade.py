@@ -153,9 +153,12 @@ def write(files: list[Path], folder: Path, task: Task, limits: Limits, target: T
     columns = ["submission", "points", "max", *task.checks, *task.by_hand, "reason"]
     writer = csv.DictWriter(target, columns, lineterminator="\n")
     writer.writeheader()
-    for path in files:
-        writer.writerow(row(path.relative_to(folder).as_posix(), task, grade(path, task, limits)))
+    for number, path in enumerate(files, start=1):
+        line = row(path.relative_to(folder).as_posix(), task, grade(path, task, limits))
+        writer.writerow(line)
         target.flush()
+        progress = f"grade: {number} of {len(files)}, {line['submission']}: {line['points']} of {line['max']}"
+        print(progress, file=sys.stderr)
 
 
 def main(arguments: list[str] | None = None) -> int:
