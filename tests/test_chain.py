@@ -233,20 +233,25 @@ assert 1 + 1 == 2
 
 ## Exercises
 
+{EXERCISES}
+## Summary
+"""
+EXERCISE = """\
 :::{exercise}
-:label: ex-sum
+:label: ex-NAME
 
-Why?
+*KIND.* Why? *Check:* it is so.
 :::
 
-:::{solution} ex-sum
+:::{solution} ex-NAME
 :class: dropdown
 
 Because.
 :::
-
-## Summary
 """
+KINDS = {"sum": "Compute", "proof": "Prove", "limit": "Break it"}
+EXERCISES = "\n".join(EXERCISE.replace("NAME", name).replace("KIND", KINDS[name]) for name in KINDS)
+CHAPTER = CHAPTER.replace("{EXERCISES}", EXERCISES)
 HEADER = TEXT[: TEXT.index("# A tiny chapter")]
 OMISSIONS = {
     "must begin with the title": ("# Title", "Title"),
@@ -261,7 +266,9 @@ OMISSIONS = {
     "the theorem thm-sum has no check": ("# check: thm-sum", "# thm-sum"),
     "no statement box": ("{prf:theorem} Sum", "{note} Sum"),
     "the exercise ex-sum has no solution": ("{solution} ex-sum", "{note}"),
-    "there is no exercise": ("{exercise}", "{note}"),
+    "there must be 3 to 6 exercises": ("{exercise}", "{note}"),
+    "there is no exercise to *Break*": ("Break it", "Compute"),
+    "the exercise ex-sum has no public check": (" *Check:* it is so.", "", 1),
 }
 
 

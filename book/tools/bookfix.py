@@ -5,7 +5,7 @@
 - The address of the built pages follows from the repository's, which stands once, in `_config.yml`.
 - Theme options are completed here: `html_theme_options` in `_config.yml` would replace all of Jupyter
   Book's own.
-- Scripts that sphinx-thebe adds twice are added once, and two slips that shut people out are put right.
+- Scripts that sphinx-thebe adds twice are added once, and four slips that shut people out are put right.
 - A full stop stays with the formula before it, and figures with two panels stay legible on a phone.
 - Search engines and previews describe a chapter by what its readers will learn.
 - Fields of named tuples are documented once, by the docstring of their class.
@@ -36,8 +36,14 @@ class Point(NamedTuple):
 MATHJAX = "tex-chtml.js"
 CLEANER = {
     '<div role="list" class="citation-list">': "<div>",  # its items are no list items
+    ' role="doc-biblioentry"': "",  # for items of a list
     '<table class="': '<table tabindex="0" class="',  # scrolls on a phone, so a keyboard must reach it
 }
+EMPTY_HEAD = re.compile(r"<th(?: class=\"[^\"]*\")?>(?:<p>\s*</p>)?</th>")  # a corner that names nothing
+SIDEBAR = (
+    '<div id="pst-primary-sidebar" ',
+    '<div id="pst-primary-sidebar" role="complementary" aria-label="Book" ',
+)
 INLINE_MATH = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+)')
 IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
 WIDE_FIGURE = re.compile(r'<figure ([^>]*>\s*<img class="wide")')  # scrolls, so a keyboard must reach it
@@ -91,6 +97,13 @@ def describe_page(_app: Sphinx, _page: str, _template: str, context: dict[str, A
         context["metatags"] += f'<meta name="description" content="{escape(description, quote=True)}" />\n'
 
 
+def name_sidebar(app: Sphinx, failure: Exception | None) -> None:
+    """Make the sidebar, which the theme writes, a landmark for those who listen to a page."""
+    if failure is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            page.write_text(page.read_text().replace(*SIDEBAR))
+
+
 def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
     """Keep the first of equal inline scripts, and put right what keeps people out."""
     seen: set[str] = set()
@@ -104,6 +117,7 @@ def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any],
     body = context.get("body", "")
     for old, new in CLEANER.items():
         body = body.replace(old, new)
+    body = EMPTY_HEAD.sub("<td></td>", body)
     body = INLINE_MATH.sub(r'<span class="unbroken">\1</span>', body)
     body = IMAGE.sub(partial(mark_wide, app), body)
     context["body"] = WIDE_FIGURE.sub(r'<figure tabindex="0" \1', body)
@@ -129,4 +143,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", clean_page, priority=950)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", name_sidebar)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

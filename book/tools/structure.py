@@ -4,7 +4,8 @@ The first cell is the title and a box that says what the reader will learn, need
 Then come `## In action`, at least one statement in a box, `## What breaks`, `## Exercises` and `##
 Summary`; other heads may stand between them. Every theorem, lemma, proposition and corollary has a label
 and is checked by code: a cell with an `assert` names it in a comment, `# check: label` (several with
-commas). Every exercise has a solution.
+commas). There are three to six exercises, from *Compute* over *Prove* to *Break it*, each with a public
+check, which tells a reader who is on the right track, and a solution.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections.abc import Iterator
 from nbformat import NotebookNode
 
 HEADS = ("In action", "What breaks", "Exercises", "Summary")
+FEWEST, MOST = 3, 6
+KINDS = ("Compute", "Prove", "Break")
 BOX_TITLE = "{admonition} What you will learn"
 BOX_PARTS = ("learn", "need", "time")
 MINUTES = re.compile(r"\*\*Time:?\*\*[^\n]*?\b(\d+) minutes")
@@ -105,13 +108,17 @@ def _checked(notebook: NotebookNode) -> Iterator[str]:
 
 
 def exercises(notebook: NotebookNode) -> Iterator[str]:
-    """There are exercises, and each has a solution."""
+    """There are some exercises of every kind, and each has a check and a solution."""
     text = prose(notebook)
     bodies, solved = EXERCISE.findall(text), set(SOLUTION.findall(text))
-    if not bodies:
-        yield "there is no exercise, `:::{exercise}`"
+    if not FEWEST <= len(bodies) <= MOST:
+        yield f"there must be {FEWEST} to {MOST} exercises, `:::{{exercise}}`, found {len(bodies)}"
+    said = " ".join(re.findall(r"\*([A-Z][^*]*)\*", "\n".join(bodies)))
+    yield from (f"there is no exercise to *{kind}*" for kind in KINDS if kind.lower() not in said.lower())
     for body in bodies:
         label = LABEL.search(body)
+        if "*check" not in body.lower():
+            yield f"the exercise {label[1] if label else '?'} has no public check, `*Check:* ...`"
         if label is None:
             yield "an exercise has no `:label:`"
         elif label[1] not in solved:
