@@ -215,8 +215,47 @@ def test_the_address_keeps_the_state_and_the_summary_says_it(page):
     assert page.input_value("#explorer-n") == "12345"
     assert settled(page) == kept
     assert page.inner_text("#explorer [role=status]") == said
-    page.get_by_role("button", name="Paper's row").click()
+    page.get_by_label("Preset").select_option(index=1)
     assert settled(page) == {name: str(value) for name, value in START.items()}
+
+
+PAPER = [  # the rows of the paper's table, as it prints them
+    ("N = 50,000, n = 50,000", "priceOfNotFitting", 0.07, 0.005),
+    ("N = 25,000, n = 50,000", "priceOfLimit", 0.031, 0.0005),
+    ("N = 5,000, n = 50,000", "optimalError", 0.018, 0.0005),
+    ("N = 5,000, n = 50,000", "priceOfLimit", 0.015, 0.0005),
+    ("N = 5,000, n = 10,000", "optimalError", 0.113, 0.0005),
+    ("N = 5,000, n = 10,000", "priceOfLimit", 0.035, 0.0005),
+]
+
+
+@pytest.mark.parametrize(("row", "number", "printed", "half"), PAPER)
+def test_presets_are_the_papers_rows(page, row, number, printed, half):
+    page.get_by_label("Preset").select_option(f"paper: {row}")
+    shown = page.inner_text(f"#explorer [data-number={number}]")
+    assert abs(float(shown.removesuffix(" %")) / 100 - printed) <= half
+    assert page.input_value("#explorer-gamma") == "0.5"
+
+
+@pytest.mark.parametrize(("name", "n"), [("austen", 50_000), ("adult", 3_000)])
+def test_presets_are_real_data_too(page, name, n):
+    [row] = page.locator(f"#explorer-preset option[value^='prior={name}']").all()
+    page.get_by_label("Preset").select_option(row.get_attribute("value"))
+    assert settled(page)["prior"] == name
+    price = lt.price_of_not_fitting(DATA[name](), n, 10 if name == "austen" else 2)
+    assert page.inner_text("[data-number=priceOfNotFitting]") == f"{100 * price:.3g} %"
+
+
+def test_the_preset_says_what_is_set_and_follows_the_keyboard(page):
+    preset = page.get_by_label("Preset")
+    assert preset.input_value() == "N=50000&n=50000"
+    page.fill("#explorer-m", "11")
+    assert preset.input_value() == ""
+    preset.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.input_value("#explorer-N") == "25000"
+    assert page.input_value("#explorer-m") == "10"
 
 
 def test_numbers_out_of_range_are_put_right(page):

@@ -193,6 +193,10 @@
     return state;
   }
 
+  /** The state of a preset: what it does not name is as at the start. */
+  const preSet = (row) => clean(Object.fromEntries(new URLSearchParams(row)));
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
   const readAddress = () => clean(Object.fromEntries(new URLSearchParams(location.search)));
 
   /** The slider's step for a value, and back; three digits are enough where a hand chooses. */
@@ -327,7 +331,8 @@
 
   function start(root) {
     const find = (selector) => root.querySelector(selector);
-    const [choice, picture, words] = [find("select"), find("svg"), find("[role=status]")];
+    const [preset, choice] = [find("#explorer-preset"), find("#explorer-prior")];
+    const [picture, words] = [find("svg"), find("[role=status]")];
     let state = readAddress();
     let settling;
 
@@ -340,6 +345,7 @@
       const prior = priorOf(state);
       const numbers = compute(state, prior);
       choice.value = state.prior;
+      preset.value = [...preset.options].map((option) => option.value).find((row) => row && same(preSet(row), state)) ?? "";
       for (const [name, { box, slider, number }] of fields) {
         box.hidden = state.prior !== "zipf" && (name === "N" || name === "s"); // real data have their own
         number.max = FIELDS[name].max(state);
@@ -366,7 +372,7 @@
     // Real data have sizes of their own; the text on the page says why n is smaller than their number of rows.
     const sizes = { zipf: {}, austen: { n: 50000 }, adult: { n: 3000, m: 2 } };
     choice.addEventListener("change", () => show(clean({ ...state, ...sizes[choice.value], prior: choice.value })));
-    find("button").addEventListener("click", () => show(clean({})));
+    preset.addEventListener("change", () => show(preSet(preset.value)));
     new ResizeObserver(() => draw(picture, state, priorOf(state))).observe(picture.parentElement);
     show(state);
     root.hidden = false;
