@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from longtail import FrequencyPrior, expected_count, normaliser, tau
-from longtail.normaliser import ORDER, compress, convolve, gauss_rule, law_of_sum
+from longtail import FrequencyPrior, expected_count, mass_seen, normaliser, tau
+from longtail.moments import _sums, moments
+from longtail.normaliser import compress, convolve, gauss_rule, law_of_sum
 from longtail.worlds import enumerate_outcomes
+from scipy.stats import poisson
 
 NAMED = {
     "zipf": FrequencyPrior.zipf(1000),
@@ -132,24 +134,91 @@ def test_iid_reading_against_monte_carlo(prior, l):
     assert se < 0.02 * ratio  # the check can fail
 
 
-@pytest.mark.parametrize(
-    ("prior", "n"),
-    [
-        (FrequencyPrior.zipf(1000), 1000),
-        (FrequencyPrior.zipf(50_000), 10_000),
-        (FrequencyPrior.zipf(1000, 2), 100),
-        (FrequencyPrior.pareto(1000, 0.5), 1000),
-    ],
-    ids=["zipf", "zipf 50000", "zipf 2", "pareto"],
-)
-@pytest.mark.parametrize("l", [0, 1, 10, 50])
-def test_iid_reading_has_converged(monkeypatch, prior, n, l):
-    """Halving the bins and two more nodes in each change nothing at 1e-8: far below the promised 1e-4."""
-    coarse = tau(FrequencyPrior(prior.values), n, l, "iid")
-    monkeypatch.setattr(normaliser, "WIDTH", normaliser.WIDTH / 2)
-    monkeypatch.setattr(normaliser, "ORDER", normaliser.ORDER + 2)
-    monkeypatch.setattr(gauss_rule, "__defaults__", (ORDER + 2,))
-    assert tau(FrequencyPrior(prior.values), n, l, "iid") == pytest.approx(coarse, rel=1e-8)
+IID = {
+    "zipf": FrequencyPrior.zipf(1000),
+    "zipf 10^9": FrequencyPrior.zipf(10**9),
+    "zipf 2": FrequencyPrior.zipf(5000, 2),
+    "pareto": FrequencyPrior.pareto(1000, 0.5),
+    "lognormal": FrequencyPrior.lognormal(10**6, 3),
+    "geometric": FrequencyPrior.geometric(100),
+}
+
+
+@pytest.mark.parametrize("name", IID)
+@pytest.mark.parametrize("l", [0, 1, 10, 50, 200])
+def test_iid_error_estimate_is_honest(name, l):
+    """Bins of a quarter of the width: no further off than was said."""
+    prior, n = IID[name], max(IID[name].N, 1000)
+    scale, s0, s1, error = moments(prior, n, l, "iid")
+    if error > 1e-8:  # few worlds have an element that is so common
+        assert l == 200
+        return
+    finest = _sums(prior.iid_odds(n, l, 2), n, l)
+    assert s1 / s0 == pytest.approx(finest[2] / finest[1], rel=max(error, 1e-11))
+    assert s0 * math.exp(scale - finest[0]) == pytest.approx(finest[1], rel=max(error, 1e-11))
+    if l == 200:
+        coarse = _sums(prior.iid_odds(n, l, 0, careful=False), n, l)  # the check can fail
+        assert abs(coarse[1] * math.exp(coarse[0] - finest[0]) / finest[1] - 1) > 1e-8
+
+
+def by_characteristic_function(N, n, l, points=1 << 12, top=40.0):
+    """S_0 and S_1 of the iid reading of Zipf by Fourier inversion of the law of the sum: another route.
+
+    The characteristic function of one value, to the power N - 1, falls like exp(-pi t / 2): a trapezium rule
+    as far as t = 40 leaves nothing out, and one over the sums converges geometrically.
+    """
+    i = np.arange(1.0, N + 1)
+    t = np.arange(points) * top / points
+    phi = np.array([np.mean(np.expm1(1j * x / i)) for x in t])
+    power = np.exp((N - 1) * np.log1p(phi))
+    r = np.linspace(0, 2 * math.pi / t[1], 1 << 14, endpoint=False)[1:]
+    r = r[(r > 0.2) & (r < 40)]
+    power[0] /= 2
+    density = (power @ np.exp(-1j * np.outer(t, r))).real * t[1] / math.pi
+    odds = np.divide.outer(1 / i, r)
+    term = np.exp(l * np.log(odds) - n * np.log1p(odds)) * density * (r[1] - r[0])
+    return float(term.sum()), float((term * odds / (1 + odds)).sum())
+
+
+@pytest.mark.parametrize("l", [0, 1, 3])
+def test_iid_reading_against_fourier(l):
+    """Two routes to the law of the sum that share nothing."""
+    N = n = 400
+    s0, s1 = by_characteristic_function(N, n, l)
+    prior = FrequencyPrior.zipf(N)
+    assert tau(prior, n, l, "iid") == pytest.approx(s1 / s0, rel=1e-9)
+    assert mass_seen(prior, n, l, "iid") == pytest.approx(math.comb(n, l) * s1, rel=1e-9)
+
+
+def test_iid_reading_of_two_values_at_a_million_million():
+    """The sum is a binomial variable, stretched."""
+    N = n = 10**12
+    prior = FrequencyPrior([1e11, 1], multiplicities=[5, N - 5])
+    k = np.arange(80)
+    p = poisson.pmf(k, 5)  # off by 5 / N
+    R = 1e11 * k + N
+    odds = np.array([1e11 / R, 1 / R])
+    term = np.exp(np.log(odds) - n * np.log1p(odds)) * p * [[5], [N - 5]]
+    expected = (term * odds / (1 + odds)).sum() / term.sum()
+    assert tau(prior, n, 1, "iid") == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("l", [100_000, 3_000])
+def test_iid_reading_says_what_it_cannot_do(l):
+    """Peaks narrower than bins, and worlds rarer than what the law keeps."""
+    zipf = FrequencyPrior.zipf(100_000)
+    with pytest.raises(ArithmeticError, match=rf"for n = 100000, l = {l} they have a relative error of"):
+        tau(zipf, 100_000, l, "iid")
+    assert tau(zipf, 100_000, l) > 0
+
+
+def test_least_sum_is_a_bound():
+    """Chernoff's: at three draws exactly, and not idle for many."""
+    atoms = 1 / np.arange(1.0, 101)
+    single = atoms, np.full(100, 0.01)
+    assert normaliser.least_sum(single, 3) < 3 * atoms.min()
+    for draws in (10**4, 10**9):
+        assert 0.7 < normaliser.least_sum(single, draws) / (draws * atoms.mean()) < 1
 
 
 def test_normaliser_has_the_moments_of_the_sum():

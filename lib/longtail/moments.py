@@ -9,18 +9,25 @@ In odds o = D(x) / (1 - D(x)) the summand is o^l (1 + o)^-n, which loses no digi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from longtail import _checks
 from longtail._checks import Reading
+from longtail.normaliser import Measure
 from longtail.priors import FrequencyPrior
 
 Array = NDArray[np.float64]
 
 
-def moments(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[float, float, float]:
-    """Return (s, S_0, S_1), the sums above divided by exp(s): a streaming log-sum-exp over the prior.
+TOLERANCE = 1e-8  # relative error of the iid reading that we try to stay below
+HALVINGS = 2  # of bins, at most, to get there
+
+
+def moments(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[float, float, float, float]:
+    """Return (s, S_0, S_1, error), the sums above divided by exp(s), and their relative error.
 
     Parameters
     ----------
@@ -29,7 +36,8 @@ def moments(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[fl
     n, l
         Whole numbers with 0 <= l <= n; see `longtail.price` for checked functions.
     reading
-        ``"fixed"`` or ``"iid"``.
+        ``"fixed"`` (no error but rounding, which is not counted) or ``"iid"``: there the error is estimated
+        by rules of less care, and bins are halved until it is small.
 
     Raises
     ------
@@ -38,8 +46,27 @@ def moments(prior: FrequencyPrior, n: int, l: int, reading: Reading) -> tuple[fl
     """
     if not isinstance(prior, FrequencyPrior):
         raise TypeError(f"prior must be a FrequencyPrior, got {prior!r:.80}")
+    if _checks.reading(reading) == "fixed" or prior.N == 1:
+        return *_sums(prior.odds(n, l), n, l), 0.0
+    for halvings in range(HALVINGS + 1):
+        fine = _sums(prior.iid_odds(n, l, halvings), n, l)
+        error = _difference(fine, _sums(prior.iid_odds(n, l, halvings, careful=False), n, l))
+        if error <= TOLERANCE:
+            break
+    return *fine, error
+
+
+def _difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:
+    """Relative difference of two pairs of sums."""
+    if not min(a[1], a[2], b[1], b[2]) > 0:
+        return math.inf
+    return max(abs(math.expm1(math.log(b[j] / a[j]) + b[0] - a[0])) for j in (1, 2))
+
+
+def _sums(blocks: Iterable[Measure], n: int, l: int) -> tuple[float, float, float]:
+    """(s, S_0, S_1): a streaming log-sum-exp over blocks of odds and weights."""
     scale, s0, s1 = -math.inf, 0.0, 0.0
-    for odds, weights in prior.odds(n, l, reading):
+    for odds, weights in blocks:
         # A term of exp(-800) beside a term of 1 is meant to vanish, and a value of zero too when l > 0.
         with np.errstate(under="ignore", divide="ignore"):
             block, terms = _likelihoods(odds, n, l)

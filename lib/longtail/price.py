@@ -11,6 +11,8 @@ from longtail._checks import Reading
 from longtail.moments import moments
 from longtail.priors import FrequencyPrior
 
+LEAST_DIGITS, TINY = 1e-7, 1e-15
+
 
 def _sample_size(n: int, l: int = 0) -> tuple[int, int]:
     n, l = _checks.whole("n", n, 1), _checks.whole("l", l)
@@ -23,6 +25,15 @@ def _log_binomial(n: int, l: int) -> float:
     if min(l, n - l) <= 1000:
         return math.log(math.comb(n, l))
     return -math.log(n + 1) - float(scipy.special.betaln(n - l + 1, l + 1))
+
+
+def _check_resolved(error: float, n: int, l: int, value: float = 1.0) -> None:
+    """Refuse numbers of the iid reading that have neither 7 digits nor a place among the first 15."""
+    if error > LEAST_DIGITS and value * max(1.0, error) > TINY:
+        raise ArithmeticError(
+            f"reading='iid' needs averages that are smooth in the normaliser; for n = {n}, l = {l} they have"
+            f" a relative error of {error:.0e} (use reading='fixed', or a smaller l)"
+        )
 
 
 def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -> float:
@@ -52,6 +63,8 @@ def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -
     ------
     TypeError, ValueError
         If an argument is not of the kind or in the range named above.
+    ArithmeticError
+        If fewer than 7 digits of the iid reading could be had: for very large l, or very rare events.
 
     Examples
     --------
@@ -60,7 +73,8 @@ def tau(prior: FrequencyPrior, n: int, l: int = 1, reading: Reading = "fixed") -
     0.471676
     """
     n, l = _sample_size(n, l)
-    _, s0, s1 = moments(prior, n, l, reading)
+    _, s0, s1, error = moments(prior, n, l, reading)
+    _check_resolved(error, n, l)
     return s1 / s0
 
 
@@ -73,8 +87,10 @@ def expected_count(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fi
     1.0
     """
     n, l = _sample_size(n, l)
-    scale, s0, _ = moments(prior, n, l, reading)
-    return s0 * math.exp(scale + _log_binomial(n, l))
+    scale, s0, _, error = moments(prior, n, l, reading)
+    count = s0 * math.exp(scale + _log_binomial(n, l))
+    _check_resolved(error, n, l, count / prior.N)
+    return count
 
 
 def mass_seen(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fixed") -> float:
@@ -90,8 +106,10 @@ def mass_seen(prior: FrequencyPrior, n: int, l: int, reading: Reading = "fixed")
     0.170395
     """
     n, l = _sample_size(n, l)
-    scale, _, s1 = moments(prior, n, l, reading)
-    return s1 * math.exp(scale + _log_binomial(n, l))
+    scale, _, s1, error = moments(prior, n, l, reading)
+    mass = s1 * math.exp(scale + _log_binomial(n, l))
+    _check_resolved(error, n, l, mass)
+    return mass
 
 
 def singleton_fraction(prior: FrequencyPrior, n: int, reading: Reading = "fixed") -> float:

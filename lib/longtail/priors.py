@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail import _checks, series
 from longtail._checks import Reading, Seed
-from longtail.normaliser import Measure, compress, law_of_sum
+from longtail.normaliser import WIDTH, Measure, coarser, compress, law_of_sum, quotients
 
 Array = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class FrequencyPrior:
 
     Named priors (`zipf`, `uniform`, `geometric`, `lognormal`, `pareto`) may have up to 2**63 - 1 elements.
     With more than 2**17, `weight`, `tau` and the prices are sums by quadrature on the ranks, in a few
-    milliseconds and right to 1e-10 (`longtail.series`); the iid reading takes seconds.  What needs the list
+    milliseconds and right to 1e-10 (`longtail.series`).  What needs the list
     (`values`, `frequencies`, `sample`) makes it then, or raises `MemoryError` where it would take over 1 GB.
 
     Parameters
@@ -179,8 +179,8 @@ class FrequencyPrior:
 
     # -- the marginal law of one frequency --------------------------------------------------------------
 
-    def odds(self, n: int, l: int, reading: Reading = "fixed") -> Iterator[Measure]:
-        """Blocks of the marginal law of one frequency D, in odds ``D / (1 - D)``.
+    def odds(self, n: int, l: int) -> Iterator[Measure]:
+        """Blocks of the marginal law of one frequency D, in odds ``D / (1 - D)``, in the fixed reading.
 
         Odds keep 1 - D accurate for an element that holds nearly all the mass.
 
@@ -189,17 +189,12 @@ class FrequencyPrior:
         n, l
             What the law is for: the averages of D^l (1-D)^(n-l) and of D times it.  A long named prior yields
             a quadrature rule for these two; other priors yield every frequency.
-        reading
-            ``"fixed"`` or ``"iid"``.
 
         Yields
         ------
         odds, weights
             Shape (k,) each.
         """
-        return iter(self._iid_odds) if _checks.reading(reading) == "iid" else self._fixed_odds(n, l)
-
-    def _fixed_odds(self, n: int, l: int) -> Iterator[Measure]:
         for start in range(0, self.values.size, BLOCK):
             odds = self.values[start : start + BLOCK] * self._scale
             others = self._total - odds
@@ -208,12 +203,43 @@ class FrequencyPrior:
             odds /= others
             yield odds, self._weights[start : start + BLOCK]
 
-    @cached_property
+    def iid_odds(self, n: int, l: int, halvings: int = 0, careful: bool = True) -> Iterator[Measure]:
+        """The same in the iid reading, as a quadrature rule.
+
+        Parameters
+        ----------
+        n, l
+            As in `odds`.
+        halvings
+            How often to halve the bins of the laws of one value and of the sum of the others.
+        careful
+            If not, two nodes a bin less and no rare sums: what changes tells how much to trust the rest.
+        """
+        if self.N == 1:
+            return self.odds(n, l)
+        values, sums = self.iid_laws(halvings)
+        if not careful:
+            values, sums = (coarser(law, WIDTH / 2**halvings) for law in (values, sums))
+        return quotients(values, sums, n, l)
+
+    @property
     def normaliser(self) -> Measure:
         """Law of the sum of the other N - 1 values in the iid reading (values scaled to a maximum near 1)."""
+        return self.iid_laws()[1]
+
+    def iid_laws(self, halvings: int = 0) -> tuple[Measure, Measure]:
+        """Laws of one draw (times N) and of the sum of the others, in bins of a width halved so often."""
         if self.N == 1:
             raise ValueError("reading='iid' needs N >= 2 for a sum of others, got N = 1")
-        return law_of_sum(self._single, self.N - 1)
+        if halvings not in self._laws:
+            width = WIDTH / 2**halvings
+            values, p = compress(*self._single, width=width)
+            self._laws[halvings] = (values, self.N * p), law_of_sum(self._single, self.N - 1, width)
+        return self._laws[halvings]
+
+    @cached_property
+    def _laws(self) -> dict[int, tuple[Measure, Measure]]:
+        return {}
 
     @property
     def _single(self) -> Measure:
@@ -226,14 +252,6 @@ class FrequencyPrior:
                 "values must be positive for reading='iid' (a draw of all zeros has no sum), got 0"
             )
         return self.values * self._scale, self.multiplicities / self.N
-
-    @cached_property
-    def _iid_odds(self) -> list[Measure]:
-        if self.N == 1:
-            return list(self._fixed_odds(1, 0))
-        (values, p), (sums, q) = compress(*self._single), self.normaliser
-        odds, weights = np.divide.outer(values, sums).ravel(), self.N * np.multiply.outer(p, q).ravel()
-        return [(odds[i : i + BLOCK], weights[i : i + BLOCK]) for i in range(0, odds.size, BLOCK)]
 
     def weight(self, low: float, high: float, reading: Reading = "fixed") -> float:
         """Expected mass of the elements whose frequency lies in ``[low, high]`` (Feldman 2020, section 2.2).

@@ -68,7 +68,8 @@ class SmoothPrior(FrequencyPrior):
         others = np.where(values == 1, max(self._rest, 1 / HUGE), self._total - values)
         return _ratio(values, others)
 
-    def _fixed_odds(self, n: int, l: int) -> Iterator[Measure]:
+    def odds(self, n: int, l: int) -> Iterator[Measure]:
+        """A quadrature rule for the frequencies, see `FrequencyPrior.odds`."""
         for stretch in self._stretches:
             logs, weights = series.rule(stretch, n, l, self._odds_of)
             if logs.size:
