@@ -4,8 +4,9 @@
 
 The limit is one pass over the list that takes log1p and exp of every value, block by block so that results
 stay in the cache, by the faster of NumPy and torch (NumPy, by almost two); it is timed in turns with ours.
-The goals: at most twice the limit for one l, at most 1.5 times one l for sixteen at once.  Lists of up to a
-hundred million values, and peak memory for a thousand million that are made chunk by chunk.
+Plain NumPy, the formula as it is written, is timed beside them.  The goals: at most twice the limit for one
+l, at most 1.5 times one l for sixteen at once.  Lists of up to a hundred million values, and peak memory for
+a thousand million that are made chunk by chunk.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from longtail import FrequencyPrior, tau
 from longtail.streams import BLOCK, spectrum
 from numpy.typing import NDArray
 
+PLAIN = 10**7  # the longest list for plain NumPy, which makes four arrays of its size
 SIZES, ROUNDS, SEED, BILLION, CHUNK = [10**5, 10**6, 10**7, 10**8], 7, 0, 10**9, 1 << 20
 MANY = {"one l": range(1, 2), "4 l": range(4), "16 l": range(16)}
 
@@ -46,16 +48,25 @@ def limit(values: NDArray[np.float64]) -> float:
     return seconds(both)
 
 
+def plain(values: NDArray[np.float64], n: int) -> float:
+    """Tau as it is written, with arrays for everything."""
+    alpha = values / values.sum()
+    once = alpha * (1 - alpha) ** (n - 1)
+    return float((alpha * once).sum() / once.sum())
+
+
 def row(size: int) -> dict[str, float]:
     """Medians over rounds: nanoseconds a value, and ratios within a round."""
     values = np.random.default_rng(SEED).pareto(1.1, size) + 1
     values /= values.sum()
-    times: dict[str, list[float]] = {name: [] for name in ("limit", *MANY)}
+    times: dict[str, list[float]] = {name: [] for name in ("limit", "plain NumPy", *MANY)}
     for _ in range(ROUNDS if size < 10**8 else 5):
         times["limit"].append(limit(values))
+        if size <= PLAIN:
+            times["plain NumPy"].append(seconds(lambda: plain(values, size)))
         for name, ls in MANY.items():
             times[name].append(seconds(lambda ls=ls: spectrum(values, size, ls)))
-    ns = {name: round(1e9 * statistics.median(found) / size, 2) for name, found in times.items()}
+    ns = {name: round(1e9 * statistics.median(found) / size, 2) for name, found in times.items() if found}
     pairs = {"one l / limit": ("one l", "limit"), "16 l / one l": ("16 l", "one l")}
     ratios = {
         name: round(statistics.median(a / b for a, b in zip(times[x], times[y], strict=True)), 2)
