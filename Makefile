@@ -3,12 +3,14 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install book draft pdf test lint format unit chapters pages sync assignments grade status bench lock clean
+.PHONY: help install book draft pdf test lint format unit chapters pages sync assignments grade status bench experiments lock clean
 
 VENV := .venv
 HTML := _build/html
 BUILD = $(PY) -c 'from jupyter_book.cli.main import main; main()' build . -W --keep-going -n --quiet
 COSTS := _build/chapters.json
+COMPARISONS := any_n tau_of_a_list long_lists iid_reading simulation ensembles leave_one_out pydvl_leave_one_out start
+EXPERIMENTS = $(filter-out $(COMPARISONS:%=benchmarks/%.py) benchmarks/fashion_mnist_full.py,$(wildcard benchmarks/[!_]*.py))
 WORKERS := auto
 
 ifeq ($(origin PY), undefined)
@@ -87,8 +89,12 @@ status: $(READY)  ## measure the chapters and write the status page
 	@$(PY) book/tools/status.py update $(COSTS)
 	@$(PY) book/tools/notebooks.py sync --force reference/status
 
-bench: $(READY)  ## run the benchmarks
-	@for script in benchmarks/[!_]*.py; do echo "bench: $$script"; $(PY) $$script || exit 1; done
+bench: $(READY)  ## run all comparisons (half an hour), draw the page on performance
+	@for name in $(COMPARISONS); do echo "bench: $$name"; $(PY) benchmarks/$$name.py || exit 1; done
+	@$(PY) book/tools/notebooks.py sync --force reference/performance
+
+experiments: $(READY)  ## run what chapters load ready made, without Fashion-MNIST in full (hours)
+	@for script in $(EXPERIMENTS); do echo "experiments: $$script"; $(PY) $$script || exit 1; done
 
 lock:  ## make requirements.lock again, from the newest versions that pyproject.toml allows
 	@sh book/tools/lock.sh
