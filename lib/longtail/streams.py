@@ -27,7 +27,8 @@ Values: TypeAlias = "str | Path | ArrayLike | Callable[[], Iterable[ArrayLike]]"
 
 BLOCK, DEVICE_BLOCK = 3 << 14, 1 << 22  # values worked on at once: in the cache, and on a GPU
 SURVEYED = 1 << 16  # values summed at once
-SPAN = 600.0  # powers of odds within exp(-600) and exp(600) fit into a float; others go by logarithms
+MOST = 256  # l below this go by powers of the odds, others by logarithms
+SURE = 1e-280  # sums of powers above this have lost nothing to underflow
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,17 @@ def spectrum(values: Values, n: int, l: Sequence[int] | int = 1, device: str = "
         raise ValueError(f"l must be a whole number or a non-empty list of them, got {l!r:.80}")
     ls = np.array([_sample_size(n, k.item())[1] for k in wanted])
     n, chunks = int(n), _chunks(values)
-    least, largest, rest = _survey(chunks())
-    low, high = (_ratio(x, largest, rest) for x in (least, largest))
-    furthest = max(-math.log(low), abs(math.log(high))) if low else math.inf
-    by_powers = (ls + 1) * furthest < SPAN
-    sums, odds = np.empty((3, ls.size)), _Odds(chunks, largest, rest, device)
-    with np.errstate(under="ignore", divide="ignore"):  # small terms vanish, and zeros when l > 0
-        if by_powers.any():
-            sums[:, by_powers] = _by_powers(odds, low, n, ls[by_powers])
-        if not by_powers.all():
-            sums[:, ~by_powers] = _by_logarithms(odds, n, ls[~by_powers])
+    odds = _Odds(chunks, *_survey(chunks()), device)
+    sums, done = np.empty((3, ls.size)), np.zeros(ls.size, dtype=bool)
+    with np.errstate(all="ignore"):  # small terms vanish, zeros too when l > 0; overflow is noticed
+        if (few := ls < MOST).any():
+            sums[:, few] = _by_powers(odds, n, ls[few])
+            done = few & np.isfinite(sums).all(axis=0)
+        if not done.all():
+            sums[:, ~done] = _by_logarithms(odds, n, ls[~done])
     scale, s0, s1 = sums
     counts = np.exp(scale + [_log_binomial(n, int(k)) for k in ls])
     return Spectrum(ls, s1 / s0, counts * s0, counts * s1)
-
-
-def _ratio(value: float, largest: float, rest: float) -> float:
-    return value / (max(rest, largest / HUGE) if value == largest else (largest - value) + rest)
 
 
 def _chunks(values: Values) -> Callable[[], Iterable[ArrayLike]]:
@@ -131,25 +126,26 @@ def _blocks(chunks: Iterable[ArrayLike], size: int) -> Iterator[NDArray[Any]]:
             yield array[start : start + size]
 
 
-def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float, float]:
-    """The least and the largest value, and the sum of the others, which may be 1e-12 of the whole."""
-    least, largest, rest = math.inf, 0.0, 0.0
+def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float]:
+    """The largest value, and the sum of the others, which may be 1e-12 of the whole."""
+    largest, rest = 0.0, 0.0
     for block in _blocks(chunks, SURVEYED):
-        block = block.astype(np.float64, copy=False)
-        low, top, others = float(block.min()), float(block.max()), float(block.sum())
-        if not (low >= 0 and top < math.inf):
+        block = np.ascontiguousarray(block, dtype=np.float64)
+        # The bits of floats that are not negative are in the order of the floats, all others are above.
+        top = float(block.view(np.uint64).max().view(np.float64))
+        if not 0 < top < math.inf and not (block.min() >= 0 and (top := float(block.max())) < math.inf):
             raise ValueError("values must be finite and non-negative; one of them is not")
+        others = float(block.sum())
         if others < 2 * top:  # the difference would cancel
             first = int(block.argmax())
             others = float(block[:first].sum() + block[first + 1 :].sum())
         else:
             others -= top
         smaller, larger = sorted((largest, top))
-        rest += others + smaller
-        least, largest = min(least, low), larger
+        largest, rest = larger, rest + others + smaller
     if not 0 < largest + rest < math.inf:
         raise ValueError(f"values must have a positive, finite sum, got {largest + rest}")
-    return least, largest, rest
+    return largest, rest
 
 
 @dataclass
@@ -184,15 +180,14 @@ class _Odds:
             yield part
 
 
-def _by_powers(odds: _Odds, low: float, n: int, ls: Array) -> Sums:
-    """(s, S_0, S_1) for each l, as in `longtail.moments`; `low` is the least of the odds.
+def _by_powers(odds: _Odds, n: int, ls: Array) -> Sums:
+    """(s, S_0, S_1) for each l, as in `longtail.moments`, or nan where floats are not enough.
 
     With u = (1 + o)^-(n+1) and A_k the sum of u o^k these are A_l + A_(l+1) and A_(l+1): nothing cancels.  A
-    few powers of o, and all products of two of them at once, give A for all k.  Where u or a product
-    underflows, the term of the least odds is larger by exp(100), as long as their powers fit.
+    few powers of o, and all products of two of them at once, give A for all k.  What underflows on the way is
+    a term below 1e-300, times the largest power.
     """
-    first, last, bottom = int(ls.min()), int(ls.max()) + 1, (n + 1) * math.log1p(low)
-    bottom = bottom if bottom > 1 else 0.0
+    first, last = int(ls.min()), int(ls.max()) + 1
     leap = max(1, math.isqrt(last - first))  # small powers 0..leap, large ones in steps of leap
     steps, library = -(-(last - first) // leap), odds.library
     A, top = np.zeros((steps, leap)), 0.0
@@ -201,8 +196,6 @@ def _by_powers(odds: _Odds, low: float, n: int, ls: Array) -> Sums:
         u, o = large[0], small[1]
         library.log1p(o, out=u)
         u *= -(n + 1)
-        if bottom:
-            u += bottom
         library.exp(u, out=u)
         if first:
             u *= _power(o, first)
@@ -212,9 +205,11 @@ def _by_powers(odds: _Odds, low: float, n: int, ls: Array) -> Sums:
             library.multiply(large[j - 1], small[-1], out=large[j])
         A += np.array((large @ small[:-1].T).tolist())
         top += float(large[-1] @ small[-1])
-    k = ls.astype(int) - first
+    high = odds.largest / max(odds.rest, odds.largest / HUGE)
     sums = np.append(A, top)
-    return np.full(ls.size, -bottom), sums[k] + sums[k + 1], sums[k + 1]
+    sums[~(sums > SURE * np.power(max(1.0, high), float(last)))] = math.nan
+    k = ls.astype(int) - first
+    return np.zeros(ls.size), sums[k] + sums[k + 1], sums[k + 1]
 
 
 def _by_logarithms(odds: _Odds, n: int, ls: Array) -> Sums:
