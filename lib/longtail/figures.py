@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-#: Colours that colour-blind readers can tell apart (Okabe and Ito 2008), dark enough for lines on white.
+#: Colours that colour-blind readers can tell apart, after Okabe and Ito (2008), dark enough on white.
 COLOURS = {
     "blue": "#0072B2",
     "orange": "#D55E00",
     "green": "#009E73",
-    "purple": "#AA4499",
-    "gold": "#B58900",
+    "purple": "#661177",
+    "brown": "#6B4F00",
     "grey": "#666666",
 }
 #: Markers and line styles go with the colours, so that nothing hangs on colour alone.
