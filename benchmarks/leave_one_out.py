@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
-N, REFITS, ROUNDS, PENALTY = 2000, 10, 5, 10.0
+N, REFITS, ROUNDS, PENALTY = 2000, 10, 15, 10.0
 Floats = NDArray[np.float64]
 Refit = Callable[[Floats, NDArray[np.int64], Floats], int]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from longtail import leave_one_out
 from longtail.leave_one_out import kernel_ridge, knn, ridge
 
 
@@ -18,8 +19,10 @@ def vote(x, y, query, k):
     return np.bincount(y[order], minlength=y.max() + 1).argmax()
 
 
-@pytest.mark.parametrize("k", [1, 2, 3, 8])
-def test_knn_by_definition(k):
+@pytest.mark.parametrize("few", [leave_one_out.FEW, 0])  # neighbours taken one by one, and by sorting
+@pytest.mark.parametrize("k", [1, 2, 3, 8, 59])
+def test_knn_by_definition(k, few, monkeypatch):
+    monkeypatch.setattr(leave_one_out, "FEW", few)
     x, y = problem(60, 3, 4)
     result = knn(x, y, k)
     for i in range(60):

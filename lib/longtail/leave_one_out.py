@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from longtail import _checks
 
 ROWS = 2048  # of the matrix of distances that are held at once
+FEW = 200  # neighbours that are found faster one by one than by sorting
 
 
 class LeaveOneOut(NamedTuple):
@@ -122,14 +123,17 @@ def _from_residuals(
 
 
 def _nearest(distance: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """Numbers of the k nearest in each row, nearest first, the earlier first among equals."""
-    few = np.sort(np.argpartition(distance, k, axis=1)[:, : k + 1], axis=1)
-    order = np.argsort(np.take_along_axis(distance, few, axis=1), axis=1, kind="stable")
-    nearest = np.take_along_axis(few, order, axis=1)
-    last = np.take_along_axis(distance, nearest[:, k - 1 :], axis=1)
-    for row in np.flatnonzero(last[:, 0] == last[:, 1]):  # a tie at the border: some of it was cut off
-        nearest[row, :k] = np.argsort(distance[row], kind="stable")[:k]
-    return np.asarray(nearest[:, :k])
+    """Numbers of the k nearest in each row, nearest first, the earlier first among equals.
+
+    The matrix is used up: a few neighbours are taken out of it one after the other.
+    """
+    if k > FEW:
+        return np.argsort(distance, axis=1, kind="stable")[:, :k]
+    rows, nearest = np.arange(len(distance)), np.empty((len(distance), k), dtype=np.int64)
+    for j in range(k):
+        nearest[:, j] = distance.argmin(axis=1)
+        distance[rows, nearest[:, j]] = np.inf
+    return nearest
 
 
 def _vote(votes: NDArray[np.int64]) -> NDArray[np.int64]:
