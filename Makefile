@@ -36,8 +36,7 @@ book: $(READY)  ## build the book from nothing, warnings are errors: _build/html
 	@echo "book: open $(HTML)/index.html"
 
 draft: $(READY)  ## while you write: bring notebooks in step and build again only the pages that changed
-	@$(PY) book/tools/notebooks.py sync
-	@$(BUILD)
+	@$(PY) book/tools/draft.py
 	@echo "draft: open $(HTML)/index.html; \`make book\` is what counts, a draft overlooks changes of the library"
 
 pdf: book  ## print the whole book with a Chromium, some minutes: _build/the-long-tail-book.pdf

@@ -100,7 +100,7 @@ def _keep_outputs(new: NotebookNode, old: NotebookNode) -> bool:
 def sync(chapter: Chapter, *, force: bool = False) -> str:
     """Bring the notebook in step with its text and say what was done."""
     new, old = from_source(chapter.source), read(chapter)
-    if old is not None and not force and not problems(chapter):
+    if not force and not _differences(old, new):
         return "in step"
     chapter.notebook.parent.mkdir(parents=True, exist_ok=True)
     kept = old is not None and not force and _keep_outputs(new, old)
@@ -113,11 +113,14 @@ def sync(chapter: Chapter, *, force: bool = False) -> str:
 
 def problems(chapter: Chapter) -> list[str]:
     """Return what is wrong between a text and its notebook; an empty list means that they are in step."""
-    have = read(chapter)
+    return _differences(read(chapter), from_source(chapter.source))
+
+
+def _differences(have: NotebookNode | None, want: NotebookNode) -> list[str]:
     if have is None:
         return ["there is no notebook yet"]
     found = []
-    if cells(have) != cells(from_source(chapter.source)) or have.metadata != METADATA:
+    if cells(have) != cells(want) or have.metadata != METADATA:
         found.append("the notebook is not what its text says")
     if not has_run(have):
         found.append("a code cell has not been run, or not in order")
