@@ -22,8 +22,9 @@ from resource import RUSAGE_SELF, getrusage
 import numpy as np
 import torch
 from _provenance import save
-from longtail.ensembles import Dataset, Model, Path, Recipe, mlp, train_members
+from longtail.ensembles import Dataset, Model, Recipe, mlp, train_members
 from longtail.memorization import subsample_memorization
+from longtail.training import Path
 from sklearn.datasets import load_digits
 from torch import nn
 

@@ -6,7 +6,6 @@ import torch
 from longtail.ensembles import (
     Dataset,
     Recipe,
-    choose_path,
     initial_module,
     logits,
     mlp,
@@ -14,6 +13,7 @@ from longtail.ensembles import (
     train_members,
     train_modules,
 )
+from longtail.training import choose_path
 from torch import nn
 
 RECIPE = Recipe(epochs=4, batch_size=16, lr=0.1)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from longtail import FrequencyPrior, expected_count, mass_seen, normaliser, tau
+from longtail.measures import compress, gauss_rule
 from longtail.moments import _sums, moments
-from longtail.normaliser import compress, convolve, gauss_rule, law_of_sum
+from longtail.normaliser import convolve, law_of_sum
 from longtail.worlds import enumerate_outcomes
 from scipy.stats import poisson
 

@@ -6,7 +6,9 @@
 - Theme options are completed here: `html_theme_options` in `_config.yml` would replace all of Jupyter
   Book's own.
 - Scripts that sphinx-thebe adds twice are added once, and four slips that shut people out are put right.
-- A full stop stays with the formula before it, and figures with two panels stay legible on a phone.
+- What belongs together stays on one line: punctuation and formulas, numbers and percent signs.
+- Figures stay legible on a phone, in a box that scrolls.
+- Titles and links that sphinx-proof and sphinx-exercise put together read as one would write them.
 - Search engines and previews describe a chapter by what its readers will learn.
 - Fields of named tuples are documented once, by the docstring of their class.
 """
@@ -44,9 +46,16 @@ SIDEBAR = (
     '<div id="pst-primary-sidebar" ',
     '<div id="pst-primary-sidebar" role="complementary" aria-label="Book" ',
 )
-INLINE_MATH = re.compile(r'(<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+)')
+INLINE_MATH = re.compile(
+    r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+|'
+    r'\(<span class="math notranslate nohighlight">[^<]*</span>)'
+)
+PERCENT = re.compile(r"(?<=\d) (?=%)")
+AS_IT_STANDS = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<[^>]*>)", re.DOTALL)
+OWN_RESULT = re.compile(r" \(not in the paper\)\)")  # a title in brackets that ends in brackets
+SOLUTION = re.compile(r"(Solution to)(<a [^>]*>) ")
 IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
-WIDE_FIGURE = re.compile(r'<figure ([^>]*>\s*<img class="wide")')  # scrolls, so a keyboard must reach it
+FIGURE = re.compile(r"<figure ([^>]*>\s*<img)")  # scrolls on a phone, so a keyboard must reach it
 WIDE = 900  # pixels; figures with one panel are narrower
 SHOWN = 200  # characters of a description that search engines show
 MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
@@ -118,9 +127,16 @@ def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any],
     for old, new in CLEANER.items():
         body = body.replace(old, new)
     body = EMPTY_HEAD.sub("<td></td>", body)
+    body = OWN_RESULT.sub(", not in the paper)", SOLUTION.sub(r"\1 \2", body))
+    body = IMAGE.sub(partial(mark_wide, app), keep_together(body))
+    context["body"] = FIGURE.sub(r'<figure tabindex="0" \1', body)
+
+
+def keep_together(body: str) -> str:
+    """Let no line end between a formula and its brackets or full stop, or between a number and its %."""
     body = INLINE_MATH.sub(r'<span class="unbroken">\1</span>', body)
-    body = IMAGE.sub(partial(mark_wide, app), body)
-    context["body"] = WIDE_FIGURE.sub(r'<figure tabindex="0" \1', body)
+    parts = enumerate(AS_IT_STANDS.split(body))  # every other part is code or a tag
+    return "".join(part if i % 2 else PERCENT.sub("\N{NO-BREAK SPACE}", part) for i, part in parts)
 
 
 def mark_wide(app: Sphinx, image: re.Match[str]) -> str:

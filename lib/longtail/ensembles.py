@@ -4,10 +4,7 @@ A member of the ensemble is known by its number: its subset, its initial weights
 examples come from three streams of random numbers of its own, so that any member can be made again
 alone, on any path.
 
-Three paths lead to the same models.  ``"mlp"``: multilayer perceptrons with a backward pass written by
-hand, all members of a chunk in one matrix product.  ``"vmap"``: any module, batched by `torch.func`.
-``"loop"``: one model after the other, for modules that cannot be batched or are too large to gain from
-it.
+Three paths lead to the same models, see `longtail.training`.
 """
 
 from __future__ import annotations
@@ -16,20 +13,17 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.func import functional_call, grad, stack_module_state, vmap
 
 from longtail import _checks
+from longtail.training import TRAINERS, Logits, Path, choose_path
 
 Model: TypeAlias = Callable[[], nn.Module]
-Path: TypeAlias = Literal["auto", "mlp", "vmap", "loop"]
-State: TypeAlias = dict[str, Tensor]
-Logits: TypeAlias = Callable[[Tensor], Tensor]  # inputs to logits, shape (members, inputs, classes)
 
 CHUNK_BYTES = 3 << 20  # of weights and activations a step: what stays in a core's share of the cache
 GPU_CHUNK_BYTES = 4 << 30
@@ -258,7 +252,7 @@ def _train(
         raise ValueError("members must not be empty")
     sample = initial_module(model, seed, 0)
     check_data(data, sample)
-    trainer = _TRAINERS[choose_path(path, sample, device)]
+    trainer = TRAINERS[choose_path(path, sample, device)]
     y, x, _ = _tensors(data, device, dtype)
     width = _chunk(sample, x[0].numel(), recipe, device)
     with _one_thread(device):
@@ -292,37 +286,6 @@ def subset_size(n: int, fraction: float) -> int:
     if size == 0:
         raise ValueError(f"fraction must leave examples to train on, got {fraction:g} of {n}")
     return size
-
-
-def choose_path(path: Path, module: nn.Module, device: str = "cpu") -> Path:
-    """Return the path that trains such modules, see `train_members`."""
-    if path not in get_args(Path):
-        raise ValueError(f"path must be one of {get_args(Path)}, got {path!r}")
-    weights = sum(p.numel() for p in module.parameters())
-    alone = [*dict(module.named_buffers()), *(n for n, m in module.named_modules() if _is_random(m))]
-    if path == "vmap" and alone:
-        raise ValueError(f"path 'vmap' needs a module without buffers and randomness, got {', '.join(alone)}")
-    if path == "mlp" and not _is_mlp(module):
-        raise ValueError(f"path 'mlp' needs linear layers with ReLU between them, got {module}")
-    if path != "auto":
-        return path
-    if _is_mlp(module):
-        return "mlp"
-    return "vmap" if not alone and (weights < 1 << 17 or device != "cpu") else "loop"
-
-
-def _is_random(module: nn.Module) -> bool:
-    return isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
-
-
-def _is_mlp(module: nn.Module) -> bool:
-    if not isinstance(module, nn.Sequential):
-        return False
-    layers = [layer for layer in module if not isinstance(layer, nn.Flatten)]
-    kinds = [nn.Linear if i % 2 == 0 else nn.ReLU for i in range(len(layers))]
-    flat = len(layers) == len(module) or isinstance(module[0], nn.Flatten)
-    biases = all(layer.bias is not None for layer in layers[::2] if isinstance(layer, nn.Linear))
-    return flat and len(layers) % 2 == 1 and biases and all(map(isinstance, layers, kinds))
 
 
 def _tensors(data: Dataset, device: str, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -363,95 +326,3 @@ def _one_thread(device: str) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _train_loop(
-    modules: list[nn.Module], x: Tensor, y: Tensor, batches: Iterator[Tensor], recipe: Recipe
-) -> Logits:
-    """One model after the other, as everybody writes it."""
-    steps = list(batches)
-    for k, module in enumerate(modules):
-        optimizer = torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=recipe.momentum)
-        for step in steps:
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(module(x[step[k]]), y[step[k]]).backward()
-            optimizer.step()
-        module.eval()
-    return lambda inputs: torch.stack([module(inputs) for module in modules])
-
-
-def _train_vmap(
-    modules: list[nn.Module], x: Tensor, y: Tensor, batches: Iterator[Tensor], recipe: Recipe
-) -> Logits:
-    """All members at once by `torch.func`.
-
-    On one thread of a CPU bit for bit what the loop gives where the batched product adds in the same order,
-    as it does for perceptrons of usual widths, and up to rounding elsewhere.
-    """
-    weights, _ = stack_module_state(modules)
-    skeleton = copy.deepcopy(modules[0]).to("meta")
-
-    def loss(state: State, inputs: Tensor, target: Tensor) -> Tensor:
-        return nn.functional.cross_entropy(functional_call(skeleton, state, (inputs,)), target)
-
-    weights = {name: value.detach() for name, value in weights.items()}
-    velocity = {name: torch.zeros_like(value) for name, value in weights.items()}
-    gradient = vmap(grad(loss))
-    for step in batches:
-        for name, slope in gradient(weights, x[step], y[step]).items():
-            velocity[name].mul_(recipe.momentum).add_(slope)
-            weights[name].add_(velocity[name], alpha=-recipe.lr)
-    for k, module in enumerate(modules):
-        module.load_state_dict({name: value[k] for name, value in weights.items()})
-    return lambda inputs: vmap(lambda state: functional_call(skeleton, state, (inputs,)))(weights)
-
-
-def _train_mlp(
-    modules: list[nn.Module], x: Tensor, y: Tensor, batches: Iterator[Tensor], recipe: Recipe
-) -> Logits:
-    """All members at once, with the gradient of the cross-entropy written out.
-
-    Activations are stored feature by feature, (members, features, batch): weights keep the layout of their
-    modules, the softmax runs along contiguous memory, and momentum joins the product that makes a gradient.
-    """
-    flat = x.flatten(1)
-    levels = list(
-        zip(*([m for m in module.modules() if isinstance(m, nn.Linear)] for module in modules), strict=True)
-    )
-    W = [torch.stack([layer.weight.detach() for layer in level]) for level in levels]
-    b = [torch.stack([layer.bias.detach()[:, None] for layer in level]) for level in levels]
-    V, v = [torch.zeros_like(w) for w in W], [torch.zeros_like(w) for w in b]
-    for step in batches:
-        members, size = step.shape
-        inputs = flat.index_select(0, step.flatten())
-        a = [inputs.view(members, size, -1).transpose(1, 2)]
-        for level, (weight, bias) in enumerate(zip(W, b, strict=True)):
-            z = torch.baddbmm(bias, weight, a[-1])
-            a.append(z.relu_() if level < len(W) - 1 else z)
-        g = torch.softmax(a.pop(), dim=1)
-        g.scatter_add_(1, y[step][:, None], g.new_full((), -1.0).expand(members, 1, size))
-        for level in reversed(range(len(W))):
-            V[level].baddbmm_(g, a[level].transpose(1, 2), beta=recipe.momentum, alpha=1 / size)
-            v[level].mul_(recipe.momentum).add_(g.sum(2, keepdim=True), alpha=1 / size)
-            if level:
-                g = torch.bmm(W[level].transpose(1, 2), g)
-                g = torch.ops.aten.threshold_backward(g, a[level], 0)
-            W[level].add_(V[level], alpha=-recipe.lr)
-            b[level].add_(v[level], alpha=-recipe.lr)
-    with torch.no_grad():
-        for layers, weight, bias in zip(levels, W, b, strict=True):
-            for k, layer in enumerate(layers):
-                layer.weight.copy_(weight[k])
-                layer.bias.copy_(bias[k, :, 0])
-    return lambda block: _forward(W, b, block.flatten(1)).transpose(1, 2)
-
-
-def _forward(W: list[Tensor], b: list[Tensor], x: Tensor) -> Tensor:
-    a = x.T.expand(len(W[0]), -1, -1)
-    for level, (weight, bias) in enumerate(zip(W, b, strict=True)):
-        a = torch.baddbmm(bias, weight, a)
-        a = a.relu_() if level < len(W) - 1 else a
-    return a
-
-
-_TRAINERS: dict[str, Callable[..., Logits]] = {"mlp": _train_mlp, "vmap": _train_vmap, "loop": _train_loop}

@@ -27,12 +27,12 @@ from longtail.ensembles import (
     Model,
     Recipe,
     check_data,
-    choose_path,
     initial_module,
     subset_size,
     train_members,
 )
-from longtail.ensembles import Path as Route
+from longtail.training import Path as Route
+from longtail.training import choose_path
 
 Floats: TypeAlias = NDArray[np.float64]
 Source: TypeAlias = Dataset | Callable[[], Dataset]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from longtail import _checks
 from longtail._checks import Reading
-from longtail.normaliser import Measure
+from longtail.measures import Measure
 from longtail.priors import FrequencyPrior
 
 Array = NDArray[np.float64]

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail import _checks, series
 from longtail._checks import Reading, Seed
-from longtail.normaliser import WIDTH, Measure, coarser, compress, law_of_sum, quotients
+from longtail.measures import WIDTH, Measure, coarser, compress
+from longtail.normaliser import law_of_sum, quotients
 
 Array = NDArray[np.float64]
 

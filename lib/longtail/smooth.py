@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longtail import series
-from longtail.normaliser import Measure
+from longtail.measures import Measure
 from longtail.priors import HUGE, Array, FrequencyPrior, check_listable
 
 ROUNDING = 1e-12  # frequencies so close, relatively, to an end of an interval count as equal to it
