@@ -47,7 +47,7 @@ SIDEBAR = (
     '<div id="pst-primary-sidebar" role="complementary" aria-label="Book" ',
 )
 INLINE_MATH = re.compile(
-    r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)]+|'
+    r'(\(?<span class="math notranslate nohighlight">[^<]*</span>[.,;:?!)-]+|'
     r'\(<span class="math notranslate nohighlight">[^<]*</span>)'
 )
 PERCENT = re.compile(r"(?<=\d) (?=%)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from textwrap import fill
 from typing import Any
 
 from longtail import _checks
@@ -16,6 +17,8 @@ from longtail.cautions import EVERYONE, cautions, chance_agreement
 from longtail.goodturing import Estimate, price
 from longtail.learners import CountLearner, fits_from, limited, private
 from longtail.tables import Members, Table, count_cells
+
+COLUMNS = 80  # of text: what fits beside a margin on a screen
 
 
 @dataclass(frozen=True)
@@ -88,28 +91,26 @@ class Audit:
         return {**asdict(self), "epsilon": "inf" if self.epsilon == math.inf else self.epsilon}
 
     def __str__(self) -> str:
-        """Format the report as a table in percent, with intervals."""
+        """Format the report as a table in percent, intervals below their estimates, 80 characters wide or so."""
         names = list(self.lines[0].prices)
-        heads = ["", "rows", "subpop.", "alone", *names]
-        body = [
-            [line.group, f"{line.rows:,}", f"{line.subpopulations:,}", f"{line.alone:,}"]
-            + [_percent(line.prices[name]) for name in names]
-            for line in self.lines
-        ]
-        widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
-        table = [
-            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in [heads, *body]
-        ]
+        table = [["", "rows", "subpop.", "alone", *names]]
+        for line in self.lines:
+            amounts = [line.prices[name] for name in names]
+            counts = [f"{count:,}" for count in (line.rows, line.subpopulations, line.alone)]
+            table.append([line.group, *counts, *(f"{100 * a.value:.2f}" for a in amounts)])
+            table.append([""] * 4 + [f"{100 * a.low:.2f}–{100 * a.high:.2f}" for a in amounts])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         limits = f"{self.classes} classes" + "".join(
             f", {name} = {value:g}"
             for name, value in (("gamma", self.gamma), ("epsilon", self.epsilon))
             if value is not None
         )
         notes = [
-            f"Percent of fresh rows, with {100 * self.level:g} % intervals; {limits}.",
+            f"In percent of fresh rows, {100 * self.level:g} % intervals below; {limits}.",
             *(f"Warning: {w}" for w in self.warnings),
         ]
-        return "\n".join([*table, "", *notes])
+        rows = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in table]
+        return "\n".join([*rows, "", *(fill(note, COLUMNS) for note in notes)])
 
 
 def audit(
@@ -209,7 +210,3 @@ def _names(argument: str, columns: str | Sequence[str]) -> list[str]:
     if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"{argument} must be names of columns, got {columns!r:.80}")
     return list(dict.fromkeys(names))
-
-
-def _percent(amount: Amount) -> str:
-    return f"{100 * amount.value:.2f} [{100 * amount.low:.2f}, {100 * amount.high:.2f}]"

@@ -87,7 +87,7 @@ class CountLearner:
 
 
 memorizer = CountLearner(lambda l, m: 1.0)
-"""Answers the label where one was seen and guesses elsewhere: optimal for noiseless uniform labels."""
+"""The learner that answers the label where one was seen and guesses elsewhere, optimal without noise."""
 
 
 def fits_from(least: int) -> CountLearner:

@@ -1,6 +1,6 @@
 """Sums over the ranks of a named prior at a cost that hardly grows with their number.
 
-A named prior is one or two `Stretch`es: ranks on which the log value is a smooth, monotone function.  A sum
+A named prior is one `Stretch` or two: ranks on which the log value is a smooth, monotone function.  A sum
 over ranks, sum of D^l (1-D)^(n-l), is cut into blocks of consecutive ranks on which the log summand changes
 by a few units.  A block of more than `SMALL` ranks is summed by the Gauss rule of the *discrete* uniform law
 on its ranks: `ORDER` nodes, positive weights that sum to the number of ranks, exact up to degree

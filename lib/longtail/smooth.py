@@ -59,7 +59,7 @@ class SmoothPrior(FrequencyPrior):
 
     @cached_property
     def multiplicities(self) -> NDArray[np.int64]:  # type: ignore[override]
-        """How often each value stands in the list: once."""
+        """How often each value stands in the list, which is once."""
         check_listable(self.N)
         return np.broadcast_to(np.int64(1), self.N)
 
