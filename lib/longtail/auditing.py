@@ -91,7 +91,7 @@ class Audit:
         return {**asdict(self), "epsilon": "inf" if self.epsilon == math.inf else self.epsilon}
 
     def __str__(self) -> str:
-        """Format the report as a table in percent, intervals below their estimates, 80 characters wide or so."""
+        """Format the report as a table in percent, intervals below their estimates."""
         names = list(self.lines[0].prices)
         table = [["", "rows", "subpop.", "alone", *names]]
         for line in self.lines:

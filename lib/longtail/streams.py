@@ -25,7 +25,8 @@ Array: TypeAlias = NDArray[np.float64]
 Sums: TypeAlias = tuple[Array, Array, Array]
 Values: TypeAlias = "str | Path | ArrayLike | Callable[[], Iterable[ArrayLike]]"
 
-BLOCK, DEVICE_BLOCK = 3 << 14, 1 << 22  # values worked on at once: in the cache, and on a GPU
+# Values worked on at once: in the cache, where rows of a power of two get in each other's way; on a GPU.
+BLOCK, DEVICE_BLOCK = 40_000, 1 << 22
 SURVEYED = 1 << 16  # values summed at once
 MOST = 256  # l below this go by powers of the odds, others by logarithms
 SURE = 1e-280  # sums of powers above this have lost nothing to underflow
