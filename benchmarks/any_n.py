@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import mpmath
 from _provenance import save
+from _timing import seconds
 from longtail import FrequencyPrior, series, singleton_fraction, tau
 from longtail.smooth import SmoothPrior
 
@@ -49,16 +50,6 @@ def reference(value: Value, N: int) -> tuple[float, float]:
         return float(precise_sum(lambda i: once(i) * value(i) / total, N) / s0), float(s0)
 
 
-def milliseconds(work: Callable[[], object], rounds: int) -> float:
-    """Least processor time of one call."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return round(1e3 * min(times), 3)
-
-
 def row(stretches: Callable[[int], list[series.Stretch]], value: Value, N: int) -> dict[str, float | None]:
     """Cost and errors at one N."""
     start = time.process_time()
@@ -66,10 +57,10 @@ def row(stretches: Callable[[int], list[series.Stretch]], value: Value, N: int) 
     precise = time.process_time() - start
     prior, direct = SmoothPrior(stretches(N)), None
     if N <= LONGEST_LIST:
-        direct = milliseconds(lambda: tau(FrequencyPrior(series.listed(stretches(N))), N), 3)
+        direct = round(1e3 * seconds(lambda: tau(FrequencyPrior(series.listed(stretches(N))), N), 3), 3)
     return {
         "N": N,
-        "milliseconds": milliseconds(lambda: tau(SmoothPrior(stretches(N)), N), ROUNDS),
+        "milliseconds": round(1e3 * seconds(lambda: tau(SmoothPrior(stretches(N)), N), ROUNDS), 3),
         "milliseconds of the list": direct,
         "milliseconds of 30 digits": round(1e3 * precise),
         "nodes": sum(weights.size for _, weights in prior.odds(N, 1)),

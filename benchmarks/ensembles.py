@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -22,6 +21,7 @@ from resource import RUSAGE_SELF, getrusage
 import numpy as np
 import torch
 from _provenance import save
+from _timing import seconds
 from longtail.ensembles import Dataset, Model, Recipe, mlp, train_members
 from longtail.memorization import subsample_memorization
 from longtail.training import Path
@@ -52,13 +52,6 @@ def small_cnn() -> nn.Module:
         nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.ReLU(),
         nn.Flatten(), nn.Linear(256, 10),
     )  # fmt: skip
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of one call."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def per_model(data: Dataset, model: Model, path: Path, models: int, recipe: Recipe) -> float:

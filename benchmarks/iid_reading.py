@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from _provenance import save
+from _timing import seconds
 from longtail import FrequencyPrior, tau
 from longtail.moments import moments
 
@@ -25,16 +26,6 @@ STEEP: dict[str, Callable[[], FrequencyPrior]] = {
     "Zipf, exponent 50, N = 1e6": lambda: FrequencyPrior.zipf(10**6, 50),
     "log-normal, sigma 3, N = 1e9": lambda: FrequencyPrior.lognormal(10**9, 3),
 }
-
-
-def milliseconds(work: Callable[[], object], rounds: int) -> float:
-    """Least processor time of one call."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return round(1e3 * min(times), 2)
 
 
 def monte_carlo(prior: FrequencyPrior, n: int) -> tuple[float, float]:
@@ -54,7 +45,7 @@ def row(make: Callable[[], FrequencyPrior], rounds: int) -> dict[str, Any]:
     prior = make()
     found: dict[str, Any] = {
         "N": prior.N,
-        "milliseconds": milliseconds(lambda: tau(make(), prior.N, 1, "iid"), rounds),
+        "milliseconds": round(1e3 * seconds(lambda: tau(make(), prior.N, 1, "iid"), rounds), 2),
         "atoms": prior.normaliser[0].size,
         "estimated relative error": float(f"{moments(prior, prior.N, 1, 'iid')[3]:.1g}"),
     }

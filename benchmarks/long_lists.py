@@ -15,10 +15,11 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from _provenance import save
+from _timing import seconds
 from longtail import FrequencyPrior, tau
 from longtail.streams import BLOCK, spectrum
 from numpy.typing import NDArray
@@ -27,13 +28,6 @@ from threadpoolctl import threadpool_limits
 PLAIN = 10**7  # the longest list for plain NumPy, which makes four arrays of its size
 SIZES, ROUNDS, SEED, BILLION, CHUNK = [10**5, 10**6, 10**7, 10**8], 7, 0, 10**9, 1 << 20
 MANY = {"one l": range(1, 2), "4 l": range(4), "16 l": range(16)}
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of one call (one thread)."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def limit(values: NDArray[np.float64]) -> float:

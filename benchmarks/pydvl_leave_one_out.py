@@ -12,26 +12,16 @@ other images, ours for the label of the image itself; what is compared is the co
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from collections.abc import Callable
 
 import numpy as np
 from _provenance import save
+from _timing import seconds
 from longtail import datasets, leave_one_out
 from numpy.typing import NDArray
 
 SIZES, TEST, NEIGHBOURS, ROUNDS = (200, 400, 800), 100, 5, 3
-
-
-def seconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Least processor time of one call."""
-    times = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def by_pydvl(x: NDArray[np.float64], y: NDArray[np.int64], n: int) -> Callable[[], object]:
@@ -57,8 +47,8 @@ def main() -> None:
     x, y = images.inputs.astype(np.float64), images.labels.astype(np.int64)
     rows = []
     for n in SIZES:
-        theirs = seconds(by_pydvl(x, y, n), 1)
-        ours = seconds(lambda n=n: leave_one_out.knn(x[:n], y[:n], NEIGHBOURS))  # type: ignore[misc]
+        theirs = seconds(by_pydvl(x, y, n))
+        ours = seconds(lambda n=n: leave_one_out.knn(x[:n], y[:n], NEIGHBOURS), ROUNDS)  # type: ignore[misc]
         rows.append({"n": n, "seconds": round(ours, 5), "seconds of pyDVL": round(theirs, 2)})
     save(__file__, 0, {"5 nearest": rows}, "pydvl", "scikit-learn")
 

@@ -8,12 +8,12 @@ large matrix product.  About two minutes.  Time does not depend on the values of
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from _provenance import MEASURED, save
+from _timing import seconds
 from longtail.ensembles import Dataset, Recipe, mlp, train_members
 
 SEED, ROUNDS, MEMBERS, RECIPE = 0, 5, 8, Recipe(epochs=4, batch_size=128, lr=0.02)
@@ -25,16 +25,6 @@ EXAMPLES = (512, 2048, 8192)
 LARGE = 2048  # side of the matrices whose product says what the core can do
 
 
-def best(work: Callable[[], object]) -> float:
-    """Least processor time of several calls: what the others add is noise of the machine."""
-    found = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        work()
-        found.append(time.process_time() - start)
-    return min(found)
-
-
 def network(sizes: tuple[int, ...], examples: int) -> dict[str, object]:
     """Seconds for one network of these sizes, trained on so many examples."""
     rng = np.random.default_rng(SEED)
@@ -42,14 +32,14 @@ def network(sizes: tuple[int, ...], examples: int) -> dict[str, object]:
     y = rng.integers(sizes[-1], size=examples + 1)
     data = Dataset(x, y, x[:1], y[:1])
     fraction = examples / (examples + 1)
-    seconds = best(lambda: train_members(data, mlp(*sizes), range(MEMBERS), fraction, RECIPE, SEED))
-    return {"sizes": sizes, "examples": examples, "seconds": round(seconds / MEMBERS, 6)}
+    work = partial(train_members, data, mlp(*sizes), range(MEMBERS), fraction, RECIPE, SEED)
+    return {"sizes": sizes, "examples": examples, "seconds": round(seconds(work, ROUNDS) / MEMBERS, 6)}
 
 
 def matrix_rate() -> float:
     """Floating-point operations a second of one core in a large product."""
     a = torch.rand(LARGE, LARGE)
-    return 2 * LARGE**3 / best(lambda: a @ a)
+    return 2 * LARGE**3 / seconds(lambda: a @ a, ROUNDS)
 
 
 def main() -> None:

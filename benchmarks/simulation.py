@@ -10,12 +10,11 @@ N = n = 50,000 is ten times as many worlds a second.  The making of tables count
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from _provenance import save
+from _timing import seconds
 from longtail import FrequencyPrior
 from longtail.learners import memorizer
 from longtail.simulation import simulate
@@ -38,13 +37,6 @@ def ours(prior: FrequencyPrior, n: int, rng: np.random.Generator) -> float:
     return world.error(memorizer(world.sample(n, rng), rng))
 
 
-def milliseconds(work: Callable[[], object], worlds: int) -> float:
-    """Processor time of one world."""
-    start = time.process_time()
-    work()
-    return 1e3 * (time.process_time() - start) / worlds
-
-
 def row(N: int) -> dict[str, float | list[float]]:
     """Medians over rounds, and ratios within a round."""
     prior, rng = FrequencyPrior.zipf(N), np.random.default_rng(SEED)
@@ -53,9 +45,9 @@ def row(N: int) -> dict[str, float | list[float]]:
     for _ in range(ROUNDS):
         found.append(
             (
-                milliseconds(lambda: [plain(prior, N, rng) for _ in range(few)], few),
-                milliseconds(lambda: [ours(prior, N, rng) for _ in range(few)], few),
-                milliseconds(lambda: simulate(prior, N, CLASSES, memorizer, many, rng), many),
+                1e3 * seconds(lambda: [plain(prior, N, rng) for _ in range(few)]) / few,
+                1e3 * seconds(lambda: [ours(prior, N, rng) for _ in range(few)]) / few,
+                1e3 * seconds(lambda: simulate(prior, N, CLASSES, memorizer, many, rng)) / many,
             )
         )
     one, objects, fast = (round(statistics.median(column), 4) for column in zip(*found, strict=True))

@@ -9,21 +9,13 @@ comes on top should cost no more than they do.  The two are timed in turns, so t
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 from _provenance import save
+from _timing import seconds
 from longtail import FrequencyPrior, tau
 
 SIZE, ROUNDS, SEED = 10_000_000, 9, 0
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of one call (everything here runs in one thread)."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def main() -> None:
