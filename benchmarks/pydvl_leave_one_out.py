@@ -1,10 +1,10 @@
 """Leaving out every example once: pyDVL trains again, ours has a closed form.
 
-    python -m venv elsewhere && elsewhere/bin/pip install pydvl
-    PYTHONPATH=lib elsewhere/bin/python benchmarks/pydvl_leave_one_out.py
+    make bench
 
-pyDVL wants other versions of its requirements than the book and is no part of its environment: without it
-this script says so and stops.  Both leave each of the first 200, 400 and 800 images of Fashion-MNIST out
+or, in an environment that has it, `PYTHONPATH=lib python benchmarks/pydvl_leave_one_out.py`.  pyDVL wants
+other versions of its requirements than the book and is no part of its environment: without it this script
+says so and stops.  Both leave each of the first 200, 400 and 800 images of Fashion-MNIST out
 once, with nearest-neighbour classifiers.  They ask for different numbers then, pyDVL for the accuracy on 100
 other images, ours for the label of the image itself; what is compared is the cost of leaving out.
 """
@@ -41,7 +41,7 @@ def main() -> None:
     try:
         import pydvl  # type: ignore # noqa: F401
     except ImportError:
-        print("pyDVL is not installed here, nothing to compare; the head of this script says how to get it")
+        print("pyDVL is not installed here, nothing to compare; `make bench` tries to")
         sys.exit(0)
     images = datasets.fashion_mnist("train")
     x, y = images.inputs.astype(np.float64), images.labels.astype(np.int64)

@@ -189,6 +189,14 @@ def test_download_buttons_give_the_page(page, site):
 
 
 @pytest.mark.site
+def test_words_that_tools_put_together_read_well(site):
+    """See `bookfix`: brackets in brackets, a link that begins with a space, a number apart from its %."""
+    slips = re.compile(r"\(not in the paper\)\)|Solution to<a|(?<=\d) %(?![^<]*</(?:code|span|pre)>)")
+    found = [(page.name, slips.findall(page.read_text())) for page in site if "_modules" not in page.parts]
+    assert [slip for slip in found if slip[1]] == []
+
+
+@pytest.mark.site
 def test_no_raw_cross_reference_is_left(site):
     raw = re.compile(
         r"\{(?:prf:ref|numref|eq|cite|doc|ref)[:\w]*\}`|<span class=\"xref (?!std std-term)"

@@ -42,6 +42,15 @@ LESS_OF_THE_SAME = """() => {
         seen.add(kind);
     });
 }"""
+CUT = """() => {
+    document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
+    const formulas = [...document.querySelectorAll('main mjx-container:not([display="true"])')];
+    const cut = formulas.filter(f => !f.closest('table') && f.scrollWidth > f.clientWidth + 1);
+    const codes = [...document.querySelectorAll('main code.literal')].filter(code => !code.closest('table'));
+    const edge = document.documentElement.clientWidth;
+    const beyond = codes.filter(code => [...code.getClientRects()].some(line => line.right > edge));
+    return [...cut, ...beyond].map(element => element.textContent);
+}"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -108,6 +117,7 @@ def test_page_by_day_on_a_desktop(page, visit, home, name):
     assert page.evaluate(RAW_MATHEMATICS) == []
     assert page.locator("mjx-merror").count() == 0
     assert page.locator("main .math").count() <= page.locator("main mjx-container").count()
+    assert page.evaluate(CUT) == []
     assert violations(page) == []
 
 
@@ -119,6 +129,7 @@ def test_page_by_night_on_a_phone(page, visit, home, name):
     assert visit.complaints == []
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(TOO_WIDE) <= 0
+    assert page.evaluate(CUT) == []
     assert violations(page) == []
 
 

@@ -16,7 +16,7 @@ from longtail.normaliser import law_of_sum, quotients
 
 Array = NDArray[np.float64]
 
-BLOCK = 1 << 14  # elements worked on at once: a few arrays of this size stay in the cache
+BLOCK = 40_000  # elements worked on at once: a few arrays of this size stay in the cache
 LISTED = 1 << 17  # named priors of more elements are summed without a list of their values
 LARGEST_LIST = 1 << 27  # elements of a list that we are ready to make: 1 GB
 HUGE = 1e300  # odds of an element that holds all the mass
