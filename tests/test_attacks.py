@@ -148,3 +148,15 @@ def test_lower_bound_on_epsilon_by_randomized_response():
 def test_bad_arguments_are_named(work, message):
     with pytest.raises(ValueError, match=message):
         work()
+
+
+def test_a_single_score_has_no_spread():
+    assert np.isnan(attacks.auc([1.0, 0.0], [True, False]).se)
+
+
+def test_shares_of_others_are_counted_as_they_are_said():
+    """0.29 of 100 are 29, though 0.29 * 100 is a little less in floats."""
+    others, members = np.arange(100.0), np.arange(100.0) + 0.5
+    scores, inside = np.concatenate([others, members]), np.arange(200) >= 100
+    assert attacks.true_positive_rate(scores, inside, 0.29).value == 0.30
+    assert attacks.true_positive_rate(scores, inside, 0.289).value == 0.29

@@ -212,7 +212,10 @@ def test_gpu_and_cpu_agree(path):
         ({"fraction": 1.1}, r"fraction must lie in \[0, 1\], got 1\.1"),
         ({"fraction": 0.001}, r"fraction must leave examples to train on, got 0\.001 of 90"),
         ({"path": "fast"}, "path must be one of"),
-        ({"path": "vmap", "model": WithBuffer}, "needs a module without buffers and randomness, got norm"),
+        (
+            {"path": "vmap", "model": WithBuffer},
+            "without buffers, randomness and frozen weights, got norm",
+        ),
         ({"path": "mlp", "model": Small}, "path 'mlp' needs linear layers with ReLU"),
         ({"members": [-1]}, "members must be at least 0, got -1"),
         ({"members": []}, "members must not be empty"),
@@ -257,3 +260,62 @@ def test_all_of_the_data_for_all(one_thread):
     assert torch.equal(
         torch.tensor(logits(modules[:1], DATA.x)[0]), by_hand(mlp(6, 12, 3), DATA, 0, RECIPE, 0, 1.0)
     )
+
+
+class Dropping(nn.Module):
+    """Draws random numbers while it is trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 30), nn.Dropout(0.5), nn.ReLU(), nn.Linear(30, 3))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_dropout_has_a_stream_of_its_own():
+    """A member can be made again alone, whatever was drawn before; the caller's generator stays as it was."""
+    torch.manual_seed(1)
+    together = train_modules(DATA, Dropping, range(3), recipe=RECIPE, seed=3)
+    before = torch.get_rng_state()
+    torch.manual_seed(2)
+    [alone] = train_modules(DATA, Dropping, [2], recipe=RECIPE, seed=3)
+    assert all(torch.equal(a, b) for a, b in zip(together[2].parameters(), alone.parameters(), strict=True))
+    torch.manual_seed(1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def half_frozen():
+    net = mlp(6, 8, 3)()
+    net[0].requires_grad_(False)
+    return net
+
+
+def test_frozen_weights_stay():
+    assert choose_path("auto", half_frozen()) == "loop"
+    [trained] = train_modules(DATA, half_frozen, [0], recipe=RECIPE, seed=3)
+    start = initial_module(half_frozen, 3, 0)
+    assert torch.equal(trained[0].weight, start[0].weight)
+    assert not torch.equal(trained[2].weight, start[2].weight)
+    for path in ("mlp", "vmap"):
+        with pytest.raises(ValueError, match=r"0\.weight"):
+            train_members(DATA, half_frozen, [0], path=path)
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "message"),
+    [
+        (lambda: train_members(DATA, mlp(6, 3), [0], seed=None), TypeError, "seed must be a whole number"),
+        (lambda: train_members(DATA, mlp(16, 3), [0]), ValueError, r"model must take inputs of shape \(6,\)"),
+        (lambda: Recipe(momentum=1), ValueError, "momentum must lie in"),
+        (lambda: Recipe(lr=np.inf), ValueError, "lr must lie in"),
+    ],
+)
+def test_more_bad_arguments_are_named(work, error, message):
+    with pytest.raises(error, match=message):
+        work()
+
+
+def test_recipes_take_whole_floats():
+    assert Recipe(epochs=3.0, batch_size=16.0, lr=1) == Recipe(epochs=3, batch_size=16, lr=1.0)
+    assert repr(Recipe(epochs=3.0)) == repr(Recipe(epochs=3))

@@ -36,9 +36,14 @@ def test_buckets():
         (lambda: error_by_group([1, 0], [0, 0]), "correct must be bool, shape"),
         (lambda: error_by_group([True, False], [0]), "group must have one entry for each of 2 examples"),
         (lambda: buckets([np.nan], [0.5]), "scores must not be NaN, got 1 of them"),
-        (lambda: buckets([0.1], [0.5, 0.5]), r"edges must rise, got \[0\.5, 0\.5\]"),
+        (lambda: buckets([0.1], [0.5, 0.5]), r"edges must be finite and rise, got \[0\.5, 0\.5\]"),
     ],
 )
 def test_bad_arguments_are_named(work, message):
     with pytest.raises(ValueError, match=message):
         work()
+
+
+def test_buckets_of_negative_scores():
+    """Memorization scores lie between -1 and 1."""
+    assert buckets([-0.3, 0.0, 0.9], [-0.1, 0.5]).tolist() == [0, 1, 2]

@@ -78,9 +78,38 @@ def test_kernel_ridge_by_refitting():
         (lambda x, y: knn(x, y - 1), r"y must lie in range\(inf\), got -1"),
         (lambda x, y: knn(x * np.nan, y), "x must be a finite matrix"),
         (lambda x, y: ridge(x, y, 0), "penalty must be positive, got 0"),
-        (lambda x, y: kernel_ridge(x, y, 1), "kernel must be a square matrix"),
+        (lambda x, y: kernel_ridge(x, y, 1), "kernel must be a symmetric matrix"),
     ],
 )
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(*problem(60, 3, 4))
+
+
+def test_points_far_from_the_origin():
+    """Distances, not squares of coordinates: a shift by a whole number changes no answer."""
+    points = np.random.default_rng(0).integers(-1000, 1000, (300, 3)).astype(float)
+    y = np.arange(300) % 3
+    for k in (1, 5):
+        near, far = (knn(points + shift, y, k) for shift in (0, 1e8))
+        assert np.array_equal(near.correct_without, far.correct_without)
+
+
+def test_labels_are_names():
+    """Large labels take no memory, and their order alone matters."""
+    x, y = np.random.default_rng(1).standard_normal((40, 3)), np.arange(40) % 3
+    for learner in (knn, lambda x, y: ridge(x, y, 0.1), lambda x, y: kernel_ridge(x @ x.T, y, 0.1)):
+        few, large = learner(x, y), learner(x, np.array([7, 60_637, 10**12])[y])
+        assert np.array_equal(few.memorization, large.memorization)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "message"),
+    [
+        (np.array([[1.0, 0.5], [0.0, 1.0]]), "kernel must be a symmetric matrix"),
+        (np.diag([1.0, -2.0]), "kernel plus penalty 1 must be positive definite"),
+    ],
+)
+def test_kernels_that_are_none(kernel, message):
+    with pytest.raises(ValueError, match=message):
+        kernel_ridge(kernel, [0, 1], 1)

@@ -1,7 +1,7 @@
 """Memorization by subsampling: the estimator, its errors, its pairs, its files."""
 
 import warnings
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
@@ -224,3 +224,20 @@ def test_files_are_open_and_checked(tmp_path, result):
 def test_bad_arguments_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         subsample_memorization(**({"dataset": DATA, "model": MODEL, "n_models": 2} | change))
+
+
+def test_threads_give_the_same_members():
+    """torch has one generator for all threads: each waits for its turn to draw initial weights."""
+    data, model, recipe = make_data(), mlp(5, 256, 256, 2), Recipe(epochs=1)
+    alone = subsample_memorization(data, model, 24, recipe=recipe, shard=1)
+    with ThreadPoolExecutor(4) as pool:
+        many = subsample_memorization(data, model, 24, recipe=recipe, shard=1, executor=pool)
+    assert np.array_equal(alone.learned.correct, many.learned.correct)
+
+
+def test_data_that_a_function_returns_are_loaded_afresh():
+    found = []
+    for seed in (0, 1):
+        data = make_data(seed=seed)
+        found.append(subsample_memorization(lambda data=data: data, mlp(5, 2), 4).run_id)
+    assert found[0] != found[1]

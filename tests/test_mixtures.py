@@ -199,3 +199,15 @@ def test_linear_classifier_fits_its_sample():
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("margin", [1.0, 1e-4, 1e-7, 1e-9])
+def test_small_margins_keep_their_digits(margin):
+    """Three points a little above a line, one of them between the others."""
+    x = [[1.0, margin], [-1.0, margin], [0.5, margin]]
+    assert max_margin(x, [1, 1, 1]).margin == pytest.approx(margin, rel=1e-6)
+
+
+def test_zeros_have_no_margin():
+    with pytest.raises(ValueError, match="separable through the origin"):
+        max_margin(np.zeros((3, 2)), [1, 1, -1])

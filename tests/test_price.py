@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from longtail import FrequencyPrior, price, tau
+from longtail.price import _log_binomial
 
 ONE_OF_EACH = {
     "one element": ([1.0], [1]),
@@ -219,3 +220,10 @@ def test_bad_arguments_are_named(call, error, message):
 def test_public_names():
     assert set(lt.__all__) <= set(dir(lt))
     assert price.tau is lt.tau
+
+
+@pytest.mark.parametrize(("n", "l"), [(10**6, 2_000), (10**9, 10_000), (10**10, 10**5), (10**12, 10**7)])
+def test_binomials_of_large_numbers(n, l):
+    """Beyond l = 1000 by Stirling's series, right to the digits that a float of that size has."""
+    exact = mpmath.log(mpmath.binomial(mpmath.mpf(n), mpmath.mpf(l)))
+    assert abs(_log_binomial(n, l) - exact) < 4 * np.spacing(float(l * np.log(n / l)))

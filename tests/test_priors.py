@@ -288,7 +288,7 @@ def test_compress_merges_atoms_that_only_rounding_tells_apart():
         (lambda: FrequencyPrior.zipf(0), ValueError, r"N must be at least 1, got 0"),
         (lambda: FrequencyPrior.zipf(2.5), ValueError, r"N must be a whole number, got 2\.5"),
         (lambda: FrequencyPrior.zipf(5, -1), ValueError, r"exponent must lie in \[0, "),
-        (lambda: FrequencyPrior.geometric(5, 0), ValueError, r"ratio must lie in \(0, 1\], got 0"),
+        (lambda: FrequencyPrior.geometric(5, 0), ValueError, r"ratio must be positive, got 0"),
         (lambda: FrequencyPrior.pareto(5, 0), ValueError, r"shape must be positive, got 0"),
         (lambda: FrequencyPrior.two_point(10, 0.01), ValueError, r"atypical must leave at least one element"),
         (lambda: FrequencyPrior.from_counts([1, 2.5]), ValueError, r"counts must be whole numbers, got 2\.5"),

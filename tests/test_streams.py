@@ -124,3 +124,14 @@ def test_bad_arguments_are_named(values, n, l, error, message):
     """Errors name the argument, what was expected and what came."""
     with pytest.raises(error, match=message):
         spectrum(values, n, l)
+
+
+def test_chunks_that_are_used_up():
+    once = iter([ZIPF])
+    with pytest.raises(ValueError, match="values must give the same chunks each time, got 3000, then 0"):
+        spectrum(lambda: once, 100, [1])
+
+
+def test_a_device_that_is_none_is_noticed_before_the_list_is_read():
+    with pytest.raises(ValueError, match="device must be 'cpu' or a device of torch, got 'cudda'"):
+        spectrum(lambda: pytest.fail("read"), 100, [1], device="cudda")

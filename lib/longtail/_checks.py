@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from numbers import Real
 from typing import Literal, SupportsIndex, TypeAlias, cast, get_args
 
@@ -20,7 +21,9 @@ def whole(name: str, value: float | SupportsIndex, minimum: int = 0) -> int:
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if isinstance(value, float | np.floating) and not float(value).is_integer():
         raise ValueError(f"{name} must be a whole number, got {value!r}")
-    number = int(value) if isinstance(value, float | np.floating) else operator.index(cast(int, value))
+    if not isinstance(value, float | np.floating | SupportsIndex):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    number = int(value) if isinstance(value, float | np.floating) else operator.index(value)
     if number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
     return number
@@ -30,9 +33,21 @@ def real(name: str, value: float, low: float = -math.inf, high: float = math.inf
     """Return `value` as a float inside ``[low, high]``; NaN is never inside."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real | np.floating | np.integer):
         raise TypeError(f"{name} must be a real number, got {value!r}")
-    if not low <= float(value) <= high:
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    if not low <= number <= high:
+        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], got {value!r:.80}")
+    return number
+
+
+def positive(name: str, value: float, high: float = sys.float_info.max) -> float:
+    """Return `value` as a float in ``(0, high]``, finite unless `high` is infinite."""
+    number = real(name, value, 0, high)
+    if number == 0:
+        raise ValueError(f"{name} must be positive, got 0")
+    return number
 
 
 def chance(name: str, value: float) -> float:

@@ -146,7 +146,7 @@ def roc(scores: ArrayLike, inside: ArrayLike) -> Roc:
 def auc(scores: ArrayLike, inside: ArrayLike) -> Estimate:
     """Chance that a member scores higher than another example, ties half, with DeLong's standard error.
 
-    The standard error takes the scores as independent.
+    The standard error takes the scores as independent; NaN if one side has a single score.
 
     Examples
     --------
@@ -157,7 +157,9 @@ def auc(scores: ArrayLike, inside: ArrayLike) -> Estimate:
     ranks = rankdata(np.concatenate([members, others]))
     above = (ranks[: members.size] - rankdata(members)) / others.size
     below = 1 - (ranks[members.size :] - rankdata(others)) / members.size
-    variance = sum(side.var(ddof=1) / side.size for side in (above, below) if side.size > 1)
+    if min(above.size, below.size) < 2:
+        return Estimate(float(above.mean()), math.nan)
+    variance = sum(side.var(ddof=1) / side.size for side in (above, below))
     return Estimate(float(above.mean()), math.sqrt(variance))
 
 
@@ -176,7 +178,7 @@ def true_positive_rate(scores: ArrayLike, inside: ArrayLike, at: float, level: f
         Of the interval.
     """
     members, others = _sides(scores, inside)
-    allowed = math.floor(_checks.real("at", at, 0, 1) * others.size)
+    allowed = math.floor(_checks.real("at", at, 0, 1) * others.size * (1 + 1e-12))  # .29 of 100 are 29
     threshold = -np.inf if allowed == others.size else np.sort(others)[::-1][allowed]
     found = int((members > threshold).sum())
     return Rate(found / members.size, *_binomial(found, members.size, level))

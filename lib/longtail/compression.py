@@ -67,7 +67,8 @@ def quantize(module: nn.Module, bits: int) -> nn.Module:
     ValueError
         If `bits` lies outside or the module has no linear layer.
     """
-    if not 2 <= _checks.whole("bits", bits) <= 8:
+    bits = _checks.whole("bits", bits)
+    if not 2 <= bits <= 8:
         raise ValueError(f"bits must lie in 2..8, got {bits}")
     _layers(module, "linear", (nn.Linear,))
     try:

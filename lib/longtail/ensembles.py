@@ -10,8 +10,11 @@ Three paths lead to the same models, see `longtail.training`.
 from __future__ import annotations
 
 import copy
+import math
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -68,10 +71,14 @@ class Recipe:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        _checks.whole("epochs", self.epochs, 1)
-        _checks.whole("batch_size", self.batch_size, 1)
-        _checks.real("lr", self.lr, 0)
-        _checks.real("momentum", self.momentum, 0, 1)
+        checked = {
+            "epochs": _checks.whole("epochs", self.epochs, 1),
+            "batch_size": _checks.whole("batch_size", self.batch_size, 1),
+            "lr": _checks.real("lr", self.lr, 0, sys.float_info.max),
+            "momentum": _checks.real("momentum", self.momentum, 0, math.nextafter(1, 0)),
+        }
+        for name, value in checked.items():  # 3.0 epochs are 3
+            object.__setattr__(self, name, value)
 
 
 class Members(NamedTuple):
@@ -120,11 +127,16 @@ class _Perceptron:
         return nn.Sequential(*layers[:-1])
 
 
-# -- the three streams of a member -----------------------------------------------------------------------
+# -- the streams of a member -----------------------------------------------------------------------------
+
+_SEEDING = threading.Lock()  # torch has one generator for all threads
 
 
 def stream(seed: int, member: int, purpose: int) -> np.random.SeedSequence:
-    """Return the random stream of a member for one purpose: 0 subset, 1 initial weights, 2 order."""
+    """Return the random stream of a member for one purpose.
+
+    0 subset, 1 initial weights, 2 order, 3 and 4 of `longtail.privacy`, 5 dropout and the like.
+    """
     return np.random.SeedSequence(seed, spawn_key=(member, purpose))
 
 
@@ -136,9 +148,17 @@ def subset(seed: int, member: int, n: int, size: int) -> NDArray[np.int64]:
 
 def initial_module(model: Model, seed: int, member: int) -> nn.Module:
     """Build a member's module with its initial weights; torch's global generator stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(seed, member, 1).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    with _seeded(seed, member, 1):
         return model()
+
+
+@contextmanager
+def _seeded(seed: int, member: int, purpose: int, device: str = "cpu") -> Iterator[None]:
+    """Let torch draw from a stream of the member, one thread at a time, and then go on as before."""
+    devices = [] if torch.device(device).type == "cpu" else [device]
+    with _SEEDING, torch.random.fork_rng(devices):
+        torch.manual_seed(int(stream(seed, member, purpose).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        yield
 
 
 def _orders(seed: int, member: int, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -247,20 +267,23 @@ def _train(
 ) -> Iterator[tuple[list[nn.Module], Logits]]:
     """Train chunk by chunk and yield the modules and what gives their outputs together."""
     size, recipe = subset_size(len(data.x), fraction), recipe or Recipe()
-    members = [_checks.whole("members", k) for k in members]
+    seed, members = _checks.whole("seed", seed), [_checks.whole("members", k) for k in members]
     if not members:
         raise ValueError("members must not be empty")
     sample = initial_module(model, seed, 0)
     check_data(data, sample)
-    trainer = TRAINERS[choose_path(path, sample, device)]
+    route = choose_path(path, sample, device)
     y, x, _ = _tensors(data, device, dtype)
-    width = _chunk(sample, x[0].numel(), recipe, device)
+    # A loop may draw random numbers on its way, each member its own.
+    width = 1 if route == "loop" else _chunk(sample, x[0].numel(), recipe, device)
     with _one_thread(device):
         for start in range(0, len(members), width):
             part = members[start : start + width]
             modules = [initial_module(model, seed, k).to(device, dtype) for k in part]
             orders = [_orders(seed, k, subset(seed, k, len(data.x), size)) for k in part]
-            yield modules, trainer(modules, x, y, _batches(orders, recipe, device), recipe)
+            with _seeded(seed, part[0], 5, device) if route == "loop" else nullcontext():
+                outputs = TRAINERS[route](modules, x, y, _batches(orders, recipe, device), recipe)
+            yield modules, outputs
 
 
 def check_data(data: Dataset, module: nn.Module) -> None:
@@ -273,11 +296,23 @@ def check_data(data: Dataset, module: nn.Module) -> None:
             )
         if not np.isfinite(np.sum(x)):
             raise ValueError(f"{name} must be finite, got NaN or infinity")
-    with torch.no_grad():
-        first = torch.as_tensor(np.asarray(data.x[:1], dtype=np.float32))
-        classes = copy.deepcopy(module).eval()(first).shape[-1]
+    classes = _classes(module, np.asarray(data.x[:1], dtype=np.float32))
     _checks.labels("labels of x", data.y, classes)
     _checks.labels("labels of x_test", data.y_test, classes)
+
+
+def _classes(module: nn.Module, first: NDArray[np.float32]) -> int:
+    """Number of logits that a module answers one input with."""
+    with torch.no_grad():
+        try:
+            shape = tuple(copy.deepcopy(module).eval()(torch.as_tensor(first)).shape)
+        except RuntimeError as error:
+            raise ValueError(
+                f"model must take inputs of shape {first.shape[1:]}, those of x; torch says: {error}"
+            ) from error
+    if len(shape) != 2 or shape[0] != 1:
+        raise ValueError(f"model must answer one input with logits of shape (1, classes), got shape {shape}")
+    return int(shape[1])
 
 
 def subset_size(n: int, fraction: float) -> int:

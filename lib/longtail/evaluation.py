@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from longtail import _checks
-
 
 class GroupErrors(NamedTuple):
     """Error of several trained models on groups of examples.
@@ -77,9 +75,9 @@ def buckets(scores: ArrayLike, edges: ArrayLike) -> NDArray[np.int64]:
     >>> buckets([0.0, 0.25, 0.9], [0.25, 0.75])
     array([0, 1, 2])
     """
-    values, borders = np.asarray(scores, dtype=np.float64), _checks.vector("edges", edges)
+    values, borders = (np.asarray(numbers, dtype=np.float64) for numbers in (scores, edges))
     if np.isnan(values).any():
         raise ValueError(f"scores must not be NaN, got {int(np.isnan(values).sum())} of them")
-    if (np.diff(borders) <= 0).any():
-        raise ValueError(f"edges must rise, got {borders.tolist()}")
+    if borders.ndim != 1 or not np.isfinite(borders).all() or (np.diff(borders) <= 0).any():
+        raise ValueError(f"edges must be finite and rise, got {borders.tolist()}")
     return np.digitize(values, borders)

@@ -99,6 +99,8 @@ def rank_frequency(ax: Axes, frequencies: ArrayLike, label: str, **line: str | f
     """
     values = -np.sort(-np.asarray(frequencies, dtype=float))
     values = values[values > 0]
+    if not values.size:
+        raise ValueError("frequencies must not all be zero, on log axes there is nothing to draw")
     # A long list is drawn at about 400 ranks, evenly spaced on the log axis.
     ranks = np.unique(np.geomspace(1, values.size, 400).astype(int))
     (curve,) = ax.loglog(ranks, values[ranks - 1], label=label, **line)

@@ -131,10 +131,9 @@ def mass_seen(counts: ArrayLike, l: int) -> Estimate:
     >>> mass_seen([5, 2, 2, 1, 1, 1], l=0).value
     0.25
     """
-    phi = np.append(occurrences(counts), [0, 0]).astype(np.float64)
-    n = float(np.arange(phi.size) @ phi)
-    l = _checks.whole("l", l)
-    up, up2 = (phi[k] if k < phi.size else 0.0 for k in (l + 1, l + 2))
+    seen, l = _checks.counts("counts", counts), _checks.whole("l", l)
+    n = float(seen.sum(dtype=np.float64))
+    up, up2 = (float((seen == k).sum()) for k in (l + 1, l + 2))
     variance = (l + 1) ** 2 * up * (1 - up / n) + (l + 1) * (l + 2) * up2
     down = (2 if l == 0 else 1) / n  # a pair for l = 0, one row that is alone for the others
     return Estimate(float((l + 1) * up / n), float(np.sqrt(variance) / n), (l + 1) / n, 1.0, down)

@@ -95,11 +95,11 @@ def disparate_price(
     names = [group.name for group in groups]
     if not names or len(set(names)) < len(names) or "all" in names:
         raise ValueError(f"groups must have names of their own, none of them 'all', got {names}")
-    total = sum(_checks.whole(f"n of group {group.name!r}", group.n, 1) for group in groups)
+    sizes = [_checks.whole(f"n of group {group.name!r}", group.n, 1) for group in groups]
     costs = []
-    for group in groups:
-        best = memorizer.error(group.prior, group.n, classes, reading)
-        paid = learner.error(group.prior, group.n, classes, reading)
-        costs.append(GroupCost(group.name, group.n / total, best, paid - best))
+    for group, n in zip(groups, sizes, strict=True):
+        best = memorizer.error(group.prior, n, classes, reading)
+        paid = learner.error(group.prior, n, classes, reading)
+        costs.append(GroupCost(group.name, n / sum(sizes), best, paid - best))
     best, price = (sum(c.share * getattr(c, part) for c in costs) for part in ("optimal_error", "price"))
     return [*costs, GroupCost("all", 1.0, best, price)]

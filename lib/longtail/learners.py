@@ -75,6 +75,7 @@ class CountLearner:
         >>> round(memorizer.error(zipf, 10_000, classes=10), 6)
         0.113382
         """
+        n = _checks.whole("n", n, 1)
         total, rest = optimal_error(prior, n, classes, reading), 1 - mass_seen(prior, n, 0, reading)
         settled = self.fit(n, classes)  # the fit of what was seen often
         for l in range(1, n + 1):

@@ -62,6 +62,7 @@ def knn(x: ArrayLike, y: ArrayLike, k: int = 1) -> LeaveOneOut:
     if k >= len(points):
         raise ValueError(f"k must be below the number of points {len(points)}, got {k}")
     correct = np.empty((2, len(points)), dtype=bool)
+    points = points - points[0]  # far from the origin the differences of large squares would be noise
     squares = np.einsum("ij,ij->i", points, points)
     for start in range(0, len(points), ROWS):
         rows = np.arange(start, min(start + ROWS, len(points)))
@@ -93,24 +94,27 @@ def ridge(x: ArrayLike, y: ArrayLike, penalty: float) -> LeaveOneOut:
     >>> ridge([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]], [0, 1, 1], penalty=0.01).memorization
     array([1, 0, 0])
     """
-    points, labels = _labelled(x, y)
+    (points, labels), penalty = _labelled(x, y), _checks.positive("penalty", penalty)
     if len(points) <= points.shape[1]:
         return kernel_ridge(points @ points.T, labels, penalty)
     gram = points.T @ points
-    gram[np.diag_indices_from(gram)] += _positive(penalty)
+    gram[np.diag_indices_from(gram)] += penalty
     targets = np.eye(labels.max() + 1)[labels]
     solved = scipy.linalg.cho_solve(scipy.linalg.cho_factor(gram), points.T)
     return _from_residuals(points @ (solved @ targets), np.einsum("ij,ji->i", points, solved), targets)
 
 
 def kernel_ridge(kernel: ArrayLike, y: ArrayLike, penalty: float) -> LeaveOneOut:
-    """Kernel ridge classification from the matrix of kernel values, shape (n, n); else as `ridge`."""
-    values, labels = _labelled(kernel, y)
-    if values.shape[0] != values.shape[1]:
-        raise ValueError(f"kernel must be a square matrix, got shape {values.shape}")
-    regular = values + _positive(penalty) * np.eye(len(values))
+    """Kernel ridge classification from the symmetric matrix of kernels, shape (n, n); else as `ridge`."""
+    (values, labels), penalty = _labelled(kernel, y), _checks.positive("penalty", penalty)
+    if values.shape[0] != values.shape[1] or not np.allclose(values, values.T):
+        raise ValueError(f"kernel must be a symmetric matrix, got shape {values.shape}")
     targets = np.eye(labels.max() + 1)[labels]
-    inverse = scipy.linalg.cho_solve(scipy.linalg.cho_factor(regular), np.eye(len(values)))
+    try:
+        factor = scipy.linalg.cho_factor(values + penalty * np.eye(len(values)))
+    except np.linalg.LinAlgError as error:
+        raise ValueError(f"kernel plus penalty {penalty:g} must be positive definite: {error}") from error
+    inverse = scipy.linalg.cho_solve(factor, np.eye(len(values)))
     return _from_residuals(targets - penalty * inverse @ targets, 1 - penalty * np.diag(inverse), targets)
 
 
@@ -141,16 +145,10 @@ def _vote(votes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.eye(votes.max() + 1)[votes].sum(axis=1).argmax(axis=1))
 
 
-def _positive(penalty: float) -> float:
-    if _checks.real("penalty", penalty, 0) == 0:
-        raise ValueError("penalty must be positive, got 0")
-    return penalty
-
-
 def _labelled(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     points, labels = np.asarray(x, dtype=np.float64), _checks.labels("y", y)
     if points.ndim != 2 or len(points) < 2 or not np.isfinite(points).all():
         raise ValueError(f"x must be a finite matrix of at least 2 points, got shape {points.shape}")
     if len(labels) != len(points):
         raise ValueError(f"y must have a label for each of {len(points)} points, got {len(labels)}")
-    return points, labels
+    return points, np.unique(labels, return_inverse=True)[1]  # 60,637 and 94,110 are two labels

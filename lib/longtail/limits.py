@@ -88,7 +88,7 @@ def group_privacy(l: int, epsilon: float, delta: float = 0.0) -> Privacy:
     """
     l = _checks.whole("l", l, 1)
     epsilon, delta = _checks.real("epsilon", epsilon, 0), _checks.real("delta", delta, 0, 1)
-    if epsilon == 0 or delta == 0:
+    if l == 1 or epsilon == 0 or delta == 0:
         return Privacy(l * epsilon, min(1.0, l * delta))
     # expm1(l epsilon) / expm1(epsilon), in logs because the first may overflow
     steps = (l - 1) * epsilon + math.log(math.expm1(-l * epsilon) / math.expm1(-epsilon))

@@ -54,19 +54,26 @@ def max_margin(x: ArrayLike, y: ArrayLike) -> Separator:
     """
     points, signs = _labelled(x, y)
     signed = points * signs[:, None]
-    scale = np.linalg.norm(signed, axis=1).max()
+    scale = np.linalg.norm(signed, axis=1).max() or 1.0  # zeros alone have no margin
     # The triangular factor keeps all scalar products, in as few coordinates as there are points.
     basis, compact = np.linalg.qr(signed.T) if len(signed) < signed.shape[1] else (None, signed.T)
     target = np.zeros(len(compact) + 1)
     target[-1] = 1
     weights, _ = nnls(np.vstack([compact / scale, np.ones(len(signed))]), target)
-    nearest = compact @ (weights / weights.sum()) if weights.any() else np.zeros(len(compact))
-    w = nearest if basis is None else basis @ nearest
-    length = np.linalg.norm(w)
-    margin = float((signed @ w).min() / length) if length > 1e-12 * scale else 0.0
-    if margin <= 0:
-        raise ValueError(f"x and y must be separable through the origin, got largest margin {margin:g}")
-    return Separator(w / length, margin)
+    touching = compact[:, weights > 0] / scale
+    # The nearest point loses digits where it is close to the origin; the points that touch still have them.
+    directions = [touching @ weights[weights > 0], np.linalg.lstsq(touching.T, np.ones(touching.shape[1]))[0]]
+    margin, w = max(((_least(compact, v), v) for v in directions), key=lambda found: found[0])
+    if margin <= 1e-12 * scale:
+        raise ValueError("x and y must be separable through the origin, got points that are not")
+    w = w if basis is None else basis @ w
+    return Separator(w / np.linalg.norm(w), margin)
+
+
+def _least(signed: Points, w: NDArray[np.float64]) -> float:
+    """Least signed distance of the columns to the hyperplane with normal w."""
+    length = float(np.linalg.norm(w))
+    return float((w @ signed).min()) / length if length else 0.0
 
 
 def linear_classifier(x: Points, y: Labels) -> Classifier:

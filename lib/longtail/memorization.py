@@ -155,7 +155,8 @@ class Memorization:
         block
             Test examples worked on at once; memory grows with n times `block`.
         """
-        level, tests = _checks.real("level", level, 0, 1), self.learned.correct_test.shape[1]
+        level, block = _checks.real("level", level, 0, 1), _checks.whole("block", block, 1)
+        tests = self.learned.correct_test.shape[1]
         count = self.n_in.size * tests
         harmonic = np.log(count) + np.euler_gamma + 1 / (2 * count)
         blocks = np.split(np.arange(tests), range(block, tests, block))
@@ -290,7 +291,7 @@ def subsample_memorization(
     """
     n_models, shard = _checks.whole("n_models", n_models, 2), _checks.whole("shard", shard, 1)
     recipe, seed = recipe or Recipe(), _checks.whole("seed", seed)
-    data = _data(dataset)
+    data, fraction = dataset() if callable(dataset) else dataset, _checks.real("fraction", fraction, 0, 1)
     sample = initial_module(model, 0, 0)
     check_data(data, sample)
     if subset_size(len(data.x), fraction) == len(data.x):
@@ -299,7 +300,8 @@ def subsample_memorization(
     state = [value.numpy(force=True) for value in sample.state_dict().values()]
     settings = (fraction, recipe, str(dtype), route, device.split(":")[0], str(sample))
     run_id = shards.fingerprint(*map(np.asarray, data), *state, settings)
-    work = partial(_shard, dataset, model, fraction, recipe, seed, device, dtype, route)
+    source = partial(_loaded, dataset, run_id) if executor and callable(dataset) else data
+    work = partial(_shard, source, model, fraction, recipe, seed, device, dtype, route)
     parts = [range(k, min(k + shard, n_models)) for k in range(0, n_models, shard)]
     pieces = {f"members-{part.start:06d}-{part.stop:06d}": partial(work, part) for part in parts}
     whole_run = shards.fingerprint(run_id, seed)
@@ -339,13 +341,11 @@ def _shard(
     path: Route,
     members: range,
 ) -> shards.Arrays:
-    return _pack(train_members(_data(dataset), model, members, fraction, recipe, seed, device, dtype, path))
-
-
-def _data(dataset: Source) -> Dataset:
-    return _loaded(dataset) if callable(dataset) else dataset
+    data = dataset() if callable(dataset) else dataset
+    return _pack(train_members(data, model, members, fraction, recipe, seed, device, dtype, path))
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: Callable[[], Dataset]) -> Dataset:
+def _loaded(source: Callable[[], Dataset], _run: str) -> Dataset:
+    """Load the data once in each process of an executor, for each run."""
     return source()

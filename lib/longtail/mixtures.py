@@ -75,7 +75,7 @@ class Mixture:
 
     def error(self, h: Classifier, points: int, seed: Seed = None) -> float:
         """Error of a classifier on fresh points, estimated from `points` of them."""
-        x, y, _ = self.sample(points, seed)
+        x, y, _ = self.sample(_checks.whole("points", points, 1), seed)
         return float(np.mean(h(x) != y))
 
 

@@ -173,9 +173,13 @@ def majority_accuracy(copies: int, kappa: float, classes: int) -> float:
         fewer = np.where(np.arange(l + 1) < votes, votes_wrong, 0)
         for ties in range(min(m - 1, (l - votes) // votes) + 1):
             others = _series_power(fewer, m - 1 - ties)[l - votes - ties * votes]
-            tied = math.comb(m - 1, ties) * votes_wrong[votes] ** ties
+            tied = math.exp(_log_comb(m - 1, ties) + scipy.special.xlogy(ties, votes_wrong[votes]))
             total += votes_right[votes] * tied * others / (ties + 1)
     return float(total / _poisson(l, l)[l])
+
+
+def _log_comb(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _vote_chances(kappa: float, m: int) -> tuple[float, float]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import scipy  # its parts load when they are used
-
 from longtail import _checks
 from longtail._checks import Reading
 from longtail.moments import moments
@@ -24,7 +22,14 @@ def _sample_size(n: int, l: int = 0) -> tuple[int, int]:
 def _log_binomial(n: int, l: int) -> float:
     if min(l, n - l) <= 1000:
         return math.log(math.comb(n, l))
-    return -math.log(n + 1) - float(scipy.special.betaln(n - l + 1, l + 1))
+    entropy = l * math.log(n / l) - (n - l) * math.log1p(-l / n)
+    rest = _stirling(n) - _stirling(l) - _stirling(n - l)
+    return entropy + math.log(n / (2 * math.pi * l * (n - l))) / 2 + rest
+
+
+def _stirling(k: int) -> float:
+    """Return log k! - (k + 1/2) log k + k - log(2 pi) / 2, right to the last digit for k > 1000."""
+    return 1 / (12 * k) - 1 / (360 * k**3)
 
 
 def _check_resolved(error: float, n: int, l: int, value: float = 1.0) -> None:
@@ -136,7 +141,8 @@ def optimal_error(prior: FrequencyPrior, n: int, classes: int, reading: Reading 
     >>> round(optimal_error(FrequencyPrior.zipf(n), n, classes=10), 6)
     0.153355
     """
-    return mass_seen(prior, n, 0, reading) * (1 - 1 / _checks.whole("classes", classes, 2))
+    guess = 1 / _checks.whole("classes", classes, 2)
+    return mass_seen(prior, n, 0, reading) * (1 - guess)
 
 
 def price_of_not_fitting(prior: FrequencyPrior, n: int, classes: int, reading: Reading = "fixed") -> float:

@@ -116,9 +116,7 @@ class FrequencyPrior:
     @classmethod
     def geometric(cls, N: int, ratio: float = 0.5) -> FrequencyPrior:
         """Values ``ratio**i`` for i = 1..N, 0 < ratio <= 1: a tail too short to matter."""
-        if _checks.real("ratio", ratio, 0, 1) == 0:
-            raise ValueError("ratio must lie in (0, 1], got 0")
-        return cls._named(series.geometric(_size(N), ratio))
+        return cls._named(series.geometric(_size(N), _checks.positive("ratio", ratio, 1)))
 
     @classmethod
     def lognormal(cls, N: int, sigma: float = 1.0) -> FrequencyPrior:
@@ -128,9 +126,7 @@ class FrequencyPrior:
     @classmethod
     def pareto(cls, N: int, shape: float = 1.0) -> FrequencyPrior:
         """The N mid-quantiles of a Pareto law whose survival function falls like ``x**-shape``, shape > 0."""
-        if _checks.real("shape", shape, 0, 1e6) == 0:
-            raise ValueError("shape must be positive, got 0")
-        return cls._named(series.pareto(_size(N), shape))
+        return cls._named(series.pareto(_size(N), _checks.positive("shape", shape, 1e6)))
 
     @classmethod
     def two_point(cls, n: int, atypical: float = 0.5) -> FrequencyPrior:

@@ -86,7 +86,7 @@ def train_private(
         If an argument is out of range, or Opacus cannot compute the gradient of every example.
     """
     opacus = _opacus()
-    recipe = recipe or Recipe()
+    recipe, seed = recipe or Recipe(), _checks.whole("seed", seed)
     module = initial_module(model, seed, member)
     check_data(data, module)
     _check_module(opacus, module)
@@ -99,7 +99,8 @@ def train_private(
         expected_batch_size=recipe.batch_size,
         generator=_generator(seed, member, 4, device),
     )
-    x, y = (torch.as_tensor(np.asarray(part), device=device) for part in (data.x, data.y.astype(np.int64)))
+    x = torch.as_tensor(np.asarray(data.x), device=device)
+    y = torch.as_tensor(np.asarray(data.y, dtype=np.int64), device=device)
     draws = np.random.default_rng(stream(seed, member, 3))
     with _quiet():
         for _ in range(steps):
@@ -131,17 +132,14 @@ def _plan(
     """Check what was asked for; return noise multiplier, sampling rate and number of steps."""
     if recipe.batch_size > n:
         raise ValueError(f"batch_size must be at most the number of examples {n}, got {recipe.batch_size}")
-    if not 0 < _checks.real("delta", delta) < 1:
-        raise ValueError(f"delta must lie strictly between 0 and 1, got {delta}")
+    _checks.chance("delta", delta)
     if (epsilon is None) == (noise_multiplier is None):
         raise ValueError(f"give epsilon or noise_multiplier, not both, got {epsilon} and {noise_multiplier}")
-    if _checks.real("clip", clip, 0) == 0 or math.isinf(clip):
-        raise ValueError(f"clip must be positive and finite, got {clip}")
+    _checks.positive("clip", clip)
     rate, steps = recipe.batch_size / n, recipe.epochs * -(-n // recipe.batch_size)
     if noise_multiplier is not None:
         return _checks.real("noise_multiplier", noise_multiplier, 0, 1e6), rate, steps
-    if _checks.real("epsilon", epsilon or 0, 0) == 0 or math.isinf(epsilon or 0):
-        raise ValueError(f"epsilon must be positive and finite, got {epsilon}")
+    epsilon = _checks.positive("epsilon", epsilon or 0)
     with _quiet():
         noise = opacus.accountants.utils.get_noise_multiplier(
             target_epsilon=epsilon, target_delta=delta, sample_rate=rate, steps=steps, accountant=ACCOUNTANT
@@ -220,6 +218,7 @@ def randomize_labels(
     seed
         Seed or generator.
     """
+    classes = _checks.whole("classes", classes, 2)
     true, keep = _checks.labels("labels", labels, classes), truth(classes, epsilon)
     rng = np.random.default_rng(seed)
     shift = rng.integers(1, classes, size=true.size)

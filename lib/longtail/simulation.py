@@ -8,6 +8,8 @@ looked up in Walker's alias table, at one random number an example.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -103,14 +105,17 @@ def simulate(
     """
     n, m = _checks.whole("n", n, 1), _checks.whole("classes", classes, 2)
     worlds = _checks.whole("worlds", worlds, 1)
+    if n >= 2**31:
+        raise ValueError(f"n must be below 2**31, the largest count held, got {n}")
     check_listable(prior.N)
     sampler = _Sampler(prior, n, torch.device(device), np.random.default_rng(seed))
-    found, wrong = [], torch.tensor([1 - 1 / m], device=device)  # on an element seen 0, 1, ... times
+    tensor = partial(torch.tensor, dtype=torch.float32, device=device)
+    found, wrong = [], tensor([1 - 1 / m])  # on an element seen 0, 1, ... times
     for first in range(0, worlds, sampler.worlds):
         counts, largest = sampler.counts(min(sampler.worlds, worlds - first))
         if largest >= len(wrong):
             more = [1 - learner.fit(l, m) for l in range(len(wrong), largest + largest // 4 + 1)]
-            wrong = torch.cat([wrong, torch.tensor(more, device=device)])
+            wrong = torch.cat([wrong, tensor(more)])
         found.append(sampler.errors(counts, wrong))
     return np.concatenate(found)
 

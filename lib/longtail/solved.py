@@ -48,7 +48,8 @@ class SolvedWorld:
 
     def tau(self, l: int = 1) -> Fraction:
         """E[D(x) | x occurs l times]; an error when that cannot happen."""
-        if not self.expected_counts[_checks.whole("l", l)]:
+        l = _checks.whole("l", l)
+        if l > self.n or not self.expected_counts[l]:
             raise ValueError(f"l must be a count that can occur in {self.name}, got {l}")
         return self.masses[l] / self.expected_counts[l]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from longtail.moments import _power
 from longtail.price import _log_binomial, _sample_size
 from longtail.priors import HUGE
+
+if TYPE_CHECKING:
+    import torch
 
 Array: TypeAlias = NDArray[np.float64]
 Sums: TypeAlias = tuple[Array, Array, Array]
@@ -93,7 +96,8 @@ def spectrum(values: Values, n: int, l: Sequence[int] | int = 1, device: str = "
         raise ValueError(f"l must be a whole number or a non-empty list of them, got {l!r:.80}")
     ls = np.array([_sample_size(n, k.item())[1] for k in wanted])
     n, chunks = int(n), _chunks(values)
-    odds = _Odds(chunks, *_survey(chunks()), device)
+    place = _place(device)
+    odds = _Odds(chunks, *_survey(chunks()), place)
     sums, done = np.empty((3, ls.size)), np.zeros(ls.size, dtype=bool)
     with np.errstate(all="ignore"):  # small terms vanish, zeros too when l > 0; overflow is noticed
         if (few := ls < MOST).any():
@@ -127,11 +131,24 @@ def _blocks(chunks: Iterable[ArrayLike], size: int) -> Iterator[NDArray[Any]]:
             yield array[start : start + size]
 
 
-def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float]:
-    """The largest value, and the sum of the others, which may be 1e-12 of the whole."""
-    largest, rest = 0.0, 0.0
+def _place(device: str) -> torch.device | None:
+    """The device of torch, or None where NumPy computes."""
+    if device == "cpu":
+        return None
+    import torch
+
+    try:
+        return torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device must be 'cpu' or a device of torch, got {device!r}") from error
+
+
+def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float, int]:
+    """The largest value, the sum of the others, which may be 1e-12 of the whole, and how many there are."""
+    largest, rest, number = 0.0, 0.0, 0
     for block in _blocks(chunks, SURVEYED):
         block = np.ascontiguousarray(block, dtype=np.float64)
+        number += block.size
         # The bits of floats that are not negative are in the order of the floats, all others are above.
         top = float(block.view(np.uint64).max().view(np.float64))
         if not 0 < top < math.inf and not (block.min() >= 0 and (top := float(block.max())) < math.inf):
@@ -146,7 +163,7 @@ def _survey(chunks: Iterable[ArrayLike]) -> tuple[float, float]:
         largest, rest = larger, rest + others + smaller
     if not 0 < largest + rest < math.inf:
         raise ValueError(f"values must have a positive, finite sum, got {largest + rest}")
-    return largest, rest
+    return largest, rest, number
 
 
 @dataclass
@@ -156,29 +173,33 @@ class _Odds:
     chunks: Callable[[], Iterable[ArrayLike]]
     largest: float
     rest: float
-    device: str
+    number: int
+    place: torch.device | None
 
     def __post_init__(self) -> None:
         self.library: Any = np
         self.load: Callable[[ArrayLike], Any] = partial(np.asarray, dtype=np.float64)
         self.size = BLOCK
-        if self.device != "cpu":
+        if self.place:
             import torch
 
-            self.library, place = torch, torch.device(self.device)
-            self.load = partial(torch.tensor, dtype=torch.float64, device=place)
-            self.size = BLOCK if place.type == "cpu" else DEVICE_BLOCK
+            self.library = torch
+            self.load = partial(torch.tensor, dtype=torch.float64, device=self.place)
+            self.size = BLOCK if self.place.type == "cpu" else DEVICE_BLOCK
 
     def blocks(self, rows: int, row: int) -> Iterator[Any]:
         """Arrays with the odds in one row, anything in row 0, and ones in others at first: one memory."""
-        work, total = self.load(np.ones((rows, self.size))), self.largest + self.rest
+        work, total, number = self.load(np.ones((rows, self.size))), self.largest + self.rest, 0
         for block in _blocks(self.chunks(), self.size):
             values, part = self.load(block), work[:, : len(block)]
             self.library.subtract(total, values, out=part[0])
             if self.rest < self.largest:  # else nothing cancels
                 part[0][values == self.largest] = max(self.rest, self.largest / HUGE)
             self.library.divide(values, part[0], out=part[row])
+            number += len(block)
             yield part
+        if number != self.number:
+            raise ValueError(f"values must give the same chunks each time, got {self.number}, then {number}")
 
 
 def _by_powers(odds: _Odds, n: int, ls: Array) -> Sums:

@@ -29,14 +29,17 @@ def choose_path(path: Path, module: nn.Module, device: str = "cpu") -> Path:
     if path not in get_args(Path):
         raise ValueError(f"path must be one of {get_args(Path)}, got {path!r}")
     weights = sum(p.numel() for p in module.parameters())
-    alone = [*dict(module.named_buffers()), *(n for n, m in module.named_modules() if _is_random(m))]
+    frozen = [name for name, p in module.named_parameters() if not p.requires_grad]
+    alone = [*dict(module.named_buffers()), *(n for n, m in module.named_modules() if _is_random(m)), *frozen]
     if path == "vmap" and alone:
-        raise ValueError(f"path 'vmap' needs a module without buffers and randomness, got {', '.join(alone)}")
-    if path == "mlp" and not _is_mlp(module):
-        raise ValueError(f"path 'mlp' needs linear layers with ReLU between them, got {module}")
+        what = "buffers, randomness and frozen weights"
+        raise ValueError(f"path 'vmap' needs a module without {what}, got {', '.join(alone)}")
+    if path == "mlp" and (frozen or not _is_mlp(module)):
+        what = "linear layers with ReLU between them, all to be trained"
+        raise ValueError(f"path 'mlp' needs {what}, got {', '.join(frozen) or module}")
     if path != "auto":
         return path
-    if _is_mlp(module):
+    if _is_mlp(module) and not frozen:
         return "mlp"
     return "vmap" if not alone and (weights < 1 << 17 or device != "cpu") else "loop"
 
