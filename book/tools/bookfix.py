@@ -7,7 +7,7 @@
   Book's own.
 - Scripts that sphinx-thebe adds twice are added once, and four slips that shut people out are put right.
 - What belongs together stays on one line: punctuation and formulas, numbers and percent signs.
-- Figures stay legible on a phone, in a box that scrolls.
+- Figures with two panels stay legible on a phone, in a box that scrolls.
 - Titles and links that sphinx-proof and sphinx-exercise put together read as one would write them.
 - Search engines and previews describe a chapter by what its readers will learn.
 - Fields of named tuples are documented once, by the docstring of their class.
@@ -55,7 +55,7 @@ AS_IT_STANDS = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<[^>]*>)", re.DOTALL)
 OWN_RESULT = re.compile(r" \(not in the paper\)\)")  # a title in brackets that ends in brackets
 SOLUTION = re.compile(r"(Solution to)(<a [^>]*>) ")
 IMAGE = re.compile(r'<img [^>]*src="[^"]*_images/(?P<name>[^"/]+)"[^>]*>')
-FIGURE = re.compile(r"<figure ([^>]*>\s*<img)")  # scrolls on a phone, so a keyboard must reach it
+WIDE_FIGURE = re.compile(r'<figure ([^>]*>\s*<img class="wide")')  # scrolls, so a keyboard must reach it
 WIDE = 900  # pixels; figures with one panel are narrower
 SHOWN = 200  # characters of a description that search engines show
 MATHJAX_PARTS = (MATHJAX, "input/tex/extensions", "output/chtml/fonts")
@@ -129,7 +129,7 @@ def clean_page(app: Sphinx, _page: str, _template: str, context: dict[str, Any],
     body = EMPTY_HEAD.sub("<td></td>", body)
     body = OWN_RESULT.sub(", not in the paper)", SOLUTION.sub(r"\1 \2", body))
     body = IMAGE.sub(partial(mark_wide, app), keep_together(body))
-    context["body"] = FIGURE.sub(r'<figure tabindex="0" \1', body)
+    context["body"] = WIDE_FIGURE.sub(r'<figure tabindex="0" \1', body)
 
 
 def keep_together(body: str) -> str:

@@ -28,7 +28,7 @@ COLOURS = {
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 _STYLE: Any = {
-    "figure.figsize": (6.4, 4.0),
+    "figure.figsize": (6.0, 4.0),
     "figure.dpi": 100,
     "savefig.dpi": 100,
     "figure.constrained_layout.use": True,
@@ -61,7 +61,9 @@ def style() -> Iterator[None]:
 
 
 def new_figure(panels: int = 1, height: float = 4.0) -> tuple[Figure, list[Axes]]:
-    """Return a figure in the book's style: 7 inches wide with one panel, 10 with several side by side.
+    """Return a figure in the book's style: 6 inches wide with one panel, 10 with several side by side.
+
+    A phone shows six inches whole and legible.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def new_figure(panels: int = 1, height: float = 4.0) -> tuple[Figure, list[Axes]
         `axes` is a list even for one panel.
     """
     with style():
-        figure, axes = plt.subplots(1, panels, figsize=(7 if panels == 1 else 10, height), squeeze=False)
+        figure, axes = plt.subplots(1, panels, figsize=(6 if panels == 1 else 10, height), squeeze=False)
         interactive = mpl.is_interactive()
     # The first figure of a notebook switches its display on, which leaving the context would undo.
     mpl.interactive(interactive)
