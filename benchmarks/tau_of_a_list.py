@@ -3,7 +3,7 @@
     python benchmarks/tau_of_a_list.py
 
 A formula whose terms are powers cannot do with less than those two passes, and whatever comes on top should
-cost no more than they do: the goal is 2.  `spectrum` comes closer to it (`long_lists`), with powers and without
+cost no more than they do: the goal is 2.  `spectrum` comes closer (`long_lists`), with powers and without
 a scale for each block; `tau` keeps twelve digits where that loses them, at l = n = 1e9.  The two are timed in
 turns, so that a busy machine slows both.
 """
