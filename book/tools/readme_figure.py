@@ -34,20 +34,20 @@ def figure(notebook: Path = INTRODUCTION, name: str = NAME) -> bytes:
 
 
 def card(png: bytes) -> Image.Image:
-    """Put a figure beside title and question."""
+    """Put a figure beside title and question, in 64 colours."""
     image, picture = Image.new("RGB", CARD, "white"), Image.open(BytesIO(png)).convert("RGB")
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, 16, CARD[1]), fill="#0072B2")
     draw.text((60, 48), TITLE, "black", ImageFont.load_default(72))
     draw.multiline_text((60, 210), QUESTION, "#333333", ImageFont.load_default(34), spacing=14)
     image.paste(picture, (CARD[0] - picture.width - 30, CARD[1] - picture.height - 40))
-    return image
+    return image.quantize(64)
 
 
 def main() -> None:
     """Write both pictures."""
     README.write_bytes(figure())
-    card(figure()).quantize(64).save(PREVIEW, optimize=True)
+    card(figure()).save(PREVIEW, optimize=True)
 
 
 if __name__ == "__main__":
