@@ -7,7 +7,8 @@
 
 VENV := .venv
 HTML := _build/html
-BUILD = $(PY) -c 'from jupyter_book.cli.main import main; main()' build . -W --keep-going -n --quiet
+FLAGS := build . -W --keep-going -n --quiet
+BUILD = $(PY) -c 'from jupyter_book.cli.main import main; main()' $(FLAGS)
 COSTS := _build/chapters.json
 COMPARISONS := any_n tau_of_a_list long_lists iid_reading simulation ensembles leave_one_out start
 PYDVL := _build/pydvl/bin/python
@@ -37,7 +38,7 @@ book: $(READY)  ## build the book from nothing, warnings are errors: _build/html
 	@echo "book: open $(HTML)/index.html"
 
 draft: $(READY)  ## while you write: bring notebooks in step and build again only the pages that changed
-	@$(PY) book/tools/draft.py
+	@$(PY) book/tools/draft.py $(FLAGS)
 	@echo "draft: open $(HTML)/index.html; \`make book\` is what counts, a draft overlooks changes of the library"
 
 pdf: book  ## print the whole book with a Chromium, some minutes: _build/the-long-tail-book.pdf
@@ -89,14 +90,14 @@ status: $(READY)  ## measure the chapters and write the status page
 	@$(PY) book/tools/status.py update $(COSTS)
 	@$(PY) book/tools/notebooks.py sync --force reference/status
 
-bench: $(READY)  ## run all comparisons (ten minutes), draw the page on performance
+bench: $(READY)  ## run all comparisons (ten minutes), draw the pages that show them
 	@for name in $(COMPARISONS); do echo "bench: $$name"; $(PY) benchmarks/$$name.py || exit 1; done
 	@echo "bench: pydvl_leave_one_out, in an environment of its own"
 	@$(PYDVL) -c "import pydvl" 2>/dev/null || \
 	  { $(PY) -m venv $(dir $(PYDVL)).. && $(PYDVL) -m pip install --quiet --disable-pip-version-check pydvl==0.10.0; } || \
 	  echo "bench: pyDVL could not be installed"
 	@PYTHONPATH=lib $(PYDVL) benchmarks/pydvl_leave_one_out.py
-	@$(PY) book/tools/notebooks.py sync --force reference/performance
+	@for page in performance numerics status; do $(PY) book/tools/notebooks.py sync --force reference/$$page || exit 1; done
 
 experiments: $(READY)  ## run what chapters load ready made, without Fashion-MNIST in full (hours)
 	@for script in $(EXPERIMENTS); do echo "experiments: $$script"; $(PY) $$script || exit 1; done

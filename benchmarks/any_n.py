@@ -9,12 +9,11 @@ They are timed too.  The goal at N = 1e12 is less than 10 ms at an error of at m
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import mpmath
 from _provenance import save
-from _timing import seconds
+from _timing import seconds, timed
 from longtail import FrequencyPrior, series, singleton_fraction, tau
 from longtail.smooth import SmoothPrior
 
@@ -52,9 +51,7 @@ def reference(value: Value, N: int) -> tuple[float, float]:
 
 def row(stretches: Callable[[int], list[series.Stretch]], value: Value, N: int) -> dict[str, float | None]:
     """Cost and errors at one N."""
-    start = time.process_time()
-    price, share = reference(value, N)
-    precise = time.process_time() - start
+    precise, (price, share) = timed(lambda: reference(value, N))
     prior, direct = SmoothPrior(stretches(N)), None
     if N <= LONGEST_LIST:
         direct = round(1e3 * seconds(lambda: tau(FrequencyPrior(series.listed(stretches(N))), N), 3), 3)

@@ -9,13 +9,13 @@ all; both ways must agree on those.  One thread, seconds of the processor, media
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import scipy.linalg
 from _provenance import save
+from _timing import timed
 from longtail import datasets, leave_one_out
 from longtail.leave_one_out import LeaveOneOut
 from numpy.typing import NDArray
@@ -50,13 +50,6 @@ def gaussian(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.exp(-squares / (2 * a.shape[1])))
 
 
-def seconds(work: Callable[[], object]) -> tuple[float, object]:
-    """Processor time of one call, and what it returned."""
-    start = time.process_time()
-    result = work()
-    return time.process_time() - start, result
-
-
 def compare(
     closed: Callable[[], LeaveOneOut], refit: Refit, x: Floats, y: NDArray[np.int64]
 ) -> dict[str, object]:
@@ -68,9 +61,8 @@ def compare(
 
     ours, theirs = [], []
     for _ in range(ROUNDS):
-        fast, result = seconds(closed)
-        slow, answers = seconds(again)
-        assert isinstance(result, LeaveOneOut)
+        fast, result = timed(closed)
+        slow, answers = timed(again)
         assert answers == result.correct_without[chosen].tolist()
         ours.append(fast)
         theirs.append(slow * N / REFITS)

@@ -21,7 +21,8 @@ import numpy as np
 from _provenance import save
 from _timing import seconds
 from longtail import FrequencyPrior, tau
-from longtail.streams import BLOCK, spectrum
+from longtail.priors import BLOCK
+from longtail.streams import spectrum
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from browser import DESKTOP, HTML, PHONE, chromium, launched, open_page, pages, served, stay_home
+from browser import DESKTOP, HTML, PHONE, chromium, launched, open_page, pages, served, settle, stay_home
 from chapters import BOOK
 
 pytestmark = pytest.mark.browser
@@ -42,10 +42,7 @@ LESS_OF_THE_SAME = """() => {
         seen.add(kind);
     });
 }"""
-OPEN = """() => {
-    document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
-    return Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => null);
-}"""
+OPEN = "document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'))"
 CUT = """() => {
     const formulas = [...document.querySelectorAll('main mjx-container:not([display="true"])')];
     const cut = formulas.filter(f => !f.closest('table') && f.scrollWidth > f.clientWidth + 1);
@@ -101,6 +98,13 @@ def page(visit):
     return visit.page
 
 
+def cut(page) -> list[str]:
+    """Return formulas and code in lines of text that do not fit, solutions included, which stay open."""
+    page.evaluate(OPEN)
+    settle(page)
+    return page.evaluate(CUT)
+
+
 def violations(page) -> list[str]:
     """Return all that axe finds, after leaving out much of the same, which would take it minutes."""
     page.evaluate(LESS_OF_THE_SAME)
@@ -120,8 +124,7 @@ def test_page_by_day_on_a_desktop(page, visit, home, name):
     assert page.evaluate(RAW_MATHEMATICS) == []
     assert page.locator("mjx-merror").count() == 0
     assert page.locator("main .math").count() <= page.locator("main mjx-container").count()
-    page.evaluate(OPEN)
-    assert page.evaluate(CUT) == []
+    assert cut(page) == []
     assert violations(page) == []
 
 
@@ -133,8 +136,7 @@ def test_page_by_night_on_a_phone(page, visit, home, name):
     assert visit.complaints == []
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate(TOO_WIDE) <= 0
-    page.evaluate(OPEN)
-    assert page.evaluate(CUT) == []
+    assert cut(page) == []
     assert violations(page) == []
 
 

@@ -80,4 +80,9 @@ def open_page(page: Page, address: str) -> None:
     page.goto(address)
     page.evaluate("window.MathJax ? MathJax.startup.promise : null")
     page.evaluate("document.fonts.ready.then(() => null)")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing moves."""
     page.evaluate("Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => null)")

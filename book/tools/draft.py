@@ -1,6 +1,6 @@
 """While you write: bring notebooks in step with their texts, and build again only the pages that changed.
 
-    python book/tools/draft.py
+    python book/tools/draft.py build . [FLAGS OF JUPYTER-BOOK]
 
 What counts is `make book`: a draft overlooks changes of the library. It is one process, and leaves out what
 no text can change.
@@ -26,7 +26,7 @@ def main() -> None:
     viewcode.should_generate_module_page = not_yet_there
     if failed := notebooks.main(["sync"]):
         raise SystemExit(failed)
-    jupyter_book(["build", ".", "-W", "--keep-going", "-n", "--quiet"])
+    jupyter_book()
 
 
 if __name__ == "__main__":

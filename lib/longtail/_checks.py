@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import operator
 import sys
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal, SupportsIndex, TypeAlias, cast, get_args
 
 import numpy as np
@@ -17,13 +16,11 @@ Seed: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
 
 def whole(name: str, value: float | SupportsIndex, minimum: int = 0) -> int:
     """Return `value` as an int at least `minimum`; whole floats such as ``1e9`` are welcome."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real | np.integer):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral | float | np.floating):
         raise TypeError(f"{name} must be a whole number, got {value!r}")
     if isinstance(value, float | np.floating) and not float(value).is_integer():
         raise ValueError(f"{name} must be a whole number, got {value!r}")
-    if not isinstance(value, float | np.floating | SupportsIndex):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    number = int(value) if isinstance(value, float | np.floating) else operator.index(value)
+    number = int(value)
     if number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
     return number

@@ -140,6 +140,11 @@ def stream(seed: int, member: int, purpose: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(member, purpose))
 
 
+def torch_seed(seed: int, member: int, purpose: int) -> int:
+    """Return a seed for torch from the same stream."""
+    return int(stream(seed, member, purpose).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 def subset(seed: int, member: int, n: int, size: int) -> NDArray[np.int64]:
     """Sorted numbers of the examples that a member is trained on, shape (size,)."""
     rng = np.random.default_rng(stream(seed, member, 0))
@@ -157,7 +162,7 @@ def _seeded(seed: int, member: int, purpose: int, device: str = "cpu") -> Iterat
     """Let torch draw from a stream of the member, one thread at a time, and then go on as before."""
     devices = [] if torch.device(device).type == "cpu" else [device]
     with _SEEDING, torch.random.fork_rng(devices):
-        torch.manual_seed(int(stream(seed, member, purpose).generate_state(1, np.uint64)[0] >> np.uint64(1)))
+        torch.manual_seed(torch_seed(seed, member, purpose))
         yield
 
 

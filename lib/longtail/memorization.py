@@ -291,7 +291,7 @@ def subsample_memorization(
     """
     n_models, shard = _checks.whole("n_models", n_models, 2), _checks.whole("shard", shard, 1)
     recipe, seed = recipe or Recipe(), _checks.whole("seed", seed)
-    data, fraction = dataset() if callable(dataset) else dataset, _checks.real("fraction", fraction, 0, 1)
+    data, fraction = _data(dataset), _checks.real("fraction", fraction, 0, 1)
     sample = initial_module(model, 0, 0)
     check_data(data, sample)
     if subset_size(len(data.x), fraction) == len(data.x):
@@ -341,8 +341,11 @@ def _shard(
     path: Route,
     members: range,
 ) -> shards.Arrays:
-    data = dataset() if callable(dataset) else dataset
-    return _pack(train_members(data, model, members, fraction, recipe, seed, device, dtype, path))
+    return _pack(train_members(_data(dataset), model, members, fraction, recipe, seed, device, dtype, path))
+
+
+def _data(dataset: Source) -> Dataset:
+    return dataset() if callable(dataset) else dataset
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail import _checks
 from longtail._checks import Seed
+from longtail.price import _log_binomial
 from longtail.worlds import World
 
 
@@ -173,13 +174,9 @@ def majority_accuracy(copies: int, kappa: float, classes: int) -> float:
         fewer = np.where(np.arange(l + 1) < votes, votes_wrong, 0)
         for ties in range(min(m - 1, (l - votes) // votes) + 1):
             others = _series_power(fewer, m - 1 - ties)[l - votes - ties * votes]
-            tied = math.exp(_log_comb(m - 1, ties) + scipy.special.xlogy(ties, votes_wrong[votes]))
+            tied = math.exp(_log_binomial(m - 1, ties) + scipy.special.xlogy(ties, votes_wrong[votes]))
             total += votes_right[votes] * tied * others / (ties + 1)
     return float(total / _poisson(l, l)[l])
-
-
-def _log_comb(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
 def _vote_chances(kappa: float, m: int) -> tuple[float, float]:

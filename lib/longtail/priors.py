@@ -16,7 +16,8 @@ from longtail.normaliser import law_of_sum, quotients
 
 Array = NDArray[np.float64]
 
-BLOCK = 40_000  # elements worked on at once: a few arrays of this size stay in the cache
+# Elements worked on at once: a few arrays stay in the cache, where those of a power of two are in the way.
+BLOCK = 40_000
 LISTED = 1 << 17  # named priors of more elements are summed without a list of their values
 LARGEST_LIST = 1 << 27  # elements of a list that we are ready to make: 1 GB
 HUGE = 1e300  # odds of an element that holds all the mass

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from longtail import _checks
-from longtail.ensembles import Dataset, Model, Recipe, check_data, initial_module, stream
+from longtail.ensembles import Dataset, Model, Recipe, check_data, initial_module, stream, torch_seed
 
 ACCOUNTANT = "prv"  # Opacus' tightest: adds up the privacy loss numerically (Gopi et al. 2021)
 
@@ -97,7 +97,7 @@ def train_private(
         noise_multiplier=noise,
         max_grad_norm=clip,
         expected_batch_size=recipe.batch_size,
-        generator=_generator(seed, member, 4, device),
+        generator=torch.Generator(device).manual_seed(torch_seed(seed, member, 4)),
     )
     x = torch.as_tensor(np.asarray(data.x), device=device)
     y = torch.as_tensor(np.asarray(data.y, dtype=np.int64), device=device)
@@ -169,11 +169,6 @@ def _check_module(opacus: ModuleType, module: nn.Module) -> None:
     errors = opacus.validators.ModuleValidator.validate(module, strict=False)
     if errors:
         raise ValueError(f"model must have a gradient for every example; Opacus says: {errors[0]}")
-
-
-def _generator(seed: int, member: int, purpose: int, device: str) -> torch.Generator:
-    state = int(stream(seed, member, purpose).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    return torch.Generator(device).manual_seed(state)
 
 
 def _opacus() -> ModuleType:

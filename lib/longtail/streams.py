@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from longtail.moments import _power
 from longtail.price import _log_binomial, _sample_size
-from longtail.priors import HUGE
+from longtail.priors import BLOCK, HUGE
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +28,7 @@ Array: TypeAlias = NDArray[np.float64]
 Sums: TypeAlias = tuple[Array, Array, Array]
 Values: TypeAlias = "str | Path | ArrayLike | Callable[[], Iterable[ArrayLike]]"
 
-# Values worked on at once: in the cache, where rows of a power of two get in each other's way; on a GPU.
-BLOCK, DEVICE_BLOCK = 40_000, 1 << 22
+DEVICE_BLOCK = 1 << 22  # values worked on at once by a GPU
 SURVEYED = 1 << 16  # values summed at once
 MOST = 256  # l below this go by powers of the odds, others by logarithms
 SURE = 1e-280  # sums of powers above this have lost nothing to underflow
